@@ -1,0 +1,131 @@
+"""The arrays of a graph: what explore returns, what the caches store, what the kernels read."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from phasic.errors import ParameterError
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+_ARRAYS = ("states", "start_targets", "start_weights", "offsets", "targets", "coefficients")
+
+
+@dataclass(frozen=True, eq=False)
+class GraphArrays:
+    """A phase-type graph as read-only arrays.
+
+    Vertex 0 is the starting vertex. It is no state of the chain: its row of `states` is zero, it has
+    no edges in `offsets` and `targets`, and where the chain starts is said by `start_targets` and
+    `start_weights`. Vertices without edges are absorbing.
+
+    Attributes
+    ----------
+    states : int[n, d]
+        State of each vertex.
+    start_targets : int64[s]
+        Vertices in which the chain can start, in the order of the initial probability vector.
+    start_weights : float64[s]
+        Their probabilities; a sum below one is missing mass (the defect).
+    offsets : int64[n + 1]
+        The edges of vertex ``v`` are ``offsets[v]:offsets[v + 1]``.
+    targets : int64[m]
+        Vertex each edge leads to, in the order in which edges were added.
+    coefficients : float64[m, p]
+        Weight of an edge is its row times theta. A constant graph has one column, the weight itself.
+    parameterised : bool
+        Whether the weights were given as coefficient vectors.
+    discrete : bool
+        Whether weights are one-step probabilities rather than rates per unit time.
+    """
+
+    states: NDArray[np.signedinteger]
+    start_targets: Integers
+    start_weights: Floats
+    offsets: Integers
+    targets: Integers
+    coefficients: Floats
+    parameterised: bool = False
+    discrete: bool = False
+
+    def __post_init__(self) -> None:
+        for name in _ARRAYS:
+            # A view, so that freezing it does not freeze an array that the caller still writes to.
+            array = np.ascontiguousarray(getattr(self, name)).view()
+            array.flags.writeable = False
+            object.__setattr__(self, name, array)
+
+    @property
+    def n_vertices(self) -> int:
+        """Number of vertices, starting and absorbing ones included."""
+        return int(self.offsets.size - 1)
+
+    @property
+    def n_parameters(self) -> int:
+        """Length of theta."""
+        return int(self.coefficients.shape[1])
+
+    @cached_property
+    def alpha(self) -> Floats:
+        """Initial probability of each vertex, float64[n]."""
+        alpha = np.zeros(self.n_vertices)
+        np.add.at(alpha, self.start_targets, self.start_weights)
+        alpha.flags.writeable = False
+        return alpha
+
+    def weights(self, theta: Floats | None = None) -> Floats:
+        """Return the weight of every edge at `theta` (default: all ones), float64[m].
+
+        Raises
+        ------
+        ParameterError
+            `theta` has another length than the graph has parameters, or is not finite, or makes a
+            weight negative.
+        """
+        theta = np.ones(self.n_parameters) if theta is None else np.asarray(theta, dtype=np.float64)
+        if theta.shape != (self.n_parameters,):
+            raise ParameterError(
+                f"theta has shape {theta.shape}, but the graph expects {self.n_parameters} parameters; "
+                f"pass a vector of length {self.n_parameters}"
+            )
+        if not np.isfinite(theta).all():
+            raise ParameterError(f"theta is {theta}; every entry must be finite")
+        weights = self.coefficients @ theta
+        if weights.size and weights.min() < 0.0:
+            edge = int(weights.argmin())
+            source = int(np.searchsorted(self.offsets, edge, side="right")) - 1
+            raise ParameterError(
+                f"theta = {theta} gives the edge from state {self.states[source].tolist()} to "
+                f"{self.states[self.targets[edge]].tolist()} the negative weight {weights[edge]:g}; "
+                f"rates and probabilities must not be negative"
+            )
+        return weights
+
+    @cached_property
+    def content_hash(self) -> str:
+        """SHA-256 over all arrays, their dtypes and shapes: 64 hexadecimal digits."""
+        digest = hashlib.sha256(b"phasic graph 1")
+        digest.update(bytes([self.parameterised, self.discrete]))
+        for name in _ARRAYS:
+            array = getattr(self, name)
+            digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
+            digest.update(array.data)
+        return digest.hexdigest()
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, GraphArrays):
+            return NotImplemented
+        return self.content_hash == other.content_hash
+
+    def __hash__(self) -> int:
+        return hash(self.content_hash)
+
+    def __hashcache__(self) -> str:
+        """Name this value in cache keys by its content, which is hashed once."""
+        return self.content_hash
