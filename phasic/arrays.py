@@ -56,9 +56,10 @@ class GraphArrays:
 
     def __post_init__(self) -> None:
         for name in _ARRAYS:
-            # A view, so that freezing it does not freeze an array that the caller still writes to.
-            array = np.ascontiguousarray(getattr(self, name)).view()
-            array.flags.writeable = False
+            array = np.ascontiguousarray(getattr(self, name))
+            if array.flags.writeable:  # somebody else may still write to it, and the content hash is kept
+                array = array.copy()
+                array.flags.writeable = False
             object.__setattr__(self, name, array)
 
     @property
