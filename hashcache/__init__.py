@@ -1,0 +1,53 @@
+"""Persistent memoization that can be trusted: never a stale value, never a miss without a reason."""
+
+from hashcache import arrays, code_values, values  # noqa: F401  (each registers handlers)
+from hashcache.cache import Cache, hashcache
+from hashcache.canonical import register
+from hashcache.codec import Codec, ConvertingCodec, Payload
+from hashcache.decorator import BoundCached, Cached
+from hashcache.errors import (
+    HashCacheError,
+    HashCacheWarning,
+    MutationError,
+    MutationWarning,
+    OptionError,
+    StoreWarning,
+    UncacheableWarning,
+    UncanonicalError,
+    UnencodableError,
+)
+from hashcache.explain import Explanation
+from hashcache.files import File
+from hashcache.key import Key
+from hashcache.layer import Layer
+from hashcache.mutation import digest
+from hashcache.stores import DirectoryStore, Store
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BoundCached",
+    "Cache",
+    "Cached",
+    "Codec",
+    "ConvertingCodec",
+    "DirectoryStore",
+    "Explanation",
+    "File",
+    "HashCacheError",
+    "HashCacheWarning",
+    "Key",
+    "Layer",
+    "MutationError",
+    "MutationWarning",
+    "OptionError",
+    "Payload",
+    "Store",
+    "StoreWarning",
+    "UncacheableWarning",
+    "UncanonicalError",
+    "UnencodableError",
+    "digest",
+    "hashcache",
+    "register",
+]

@@ -1,0 +1,209 @@
+"""A cache: where results are kept, how it speaks, and the decorator that users call."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+import warnings
+from collections.abc import Callable, Hashable, Iterator
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar, overload
+
+from hashcache import canonical, entry
+from hashcache.decorator import Cached, Options
+from hashcache.errors import TornEntryError, UnknownFormatError
+from hashcache.layer import Layer
+from hashcache.stores import DirectoryStore, Store
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_logger = logging.getLogger("hashcache")
+_HERE = os.path.dirname(__file__) + os.sep
+
+
+class Cache:
+    """A place for results, callable as a decorator.
+
+    Parameters
+    ----------
+    location : path, optional
+        The directory. Default: the environment variable ``HASHCACHE_DIR``, else the per-user cache
+        directory of the platform. Looked up when first needed; nothing is made before a result is stored.
+    store : Store, optional
+        Any other place; excludes `location`.
+    verbose : bool
+        Say on standard error, one line each, which calls were computed and why.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from hashcache import Cache
+    >>> cache = Cache(tempfile.mkdtemp())
+    >>> @cache
+    ... def square(x):
+    ...     return x * x
+    >>> square(3), square.is_cached(3)
+    (9, True)
+    """
+
+    def __init__(
+        self,
+        location: str | os.PathLike[str] | None = None,
+        *,
+        store: Store | None = None,
+        verbose: bool = False,
+    ) -> None:
+        if location is not None and store is not None:
+            raise ValueError("a cache has a location or a store, not both")
+        self._location = None if location is None else Path(location)
+        self._store = store
+        self._made: tuple[Path, Store] | None = None
+        self._said: set[Hashable] = set()
+        self._functions = Layer("function", cache=self)
+        self.verbose = verbose
+
+    def __repr__(self) -> str:
+        return f"Cache({str(self.location)!r})"
+
+    # -- settings --------------------------------------------------------------------------------
+
+    @property
+    def location(self) -> Path:
+        """The directory that results are kept in."""
+        if self._location is not None:
+            return self._location
+        from_environment = os.environ.get("HASHCACHE_DIR")
+        if from_environment:
+            return Path(from_environment)
+        import platformdirs
+
+        return Path(platformdirs.user_cache_dir("hashcache", appauthor=False))
+
+    @location.setter
+    def location(self, location: str | os.PathLike[str]) -> None:
+        self._location = Path(location)
+        self._store = None
+
+    @property
+    def store(self) -> Store:
+        """The store at the location."""
+        if self._store is not None:
+            return self._store
+        location = self.location
+        if self._made is None or self._made[0] != location:
+            self._made = (location, DirectoryStore(location))
+        return self._made[1]
+
+    @property
+    def verbose(self) -> bool:
+        """Whether computed calls are reported on standard error."""
+        return self._verbose
+
+    @verbose.setter
+    def verbose(self, verbose: bool) -> None:
+        self._verbose = bool(verbose)
+
+    # -- decorating ------------------------------------------------------------------------------
+
+    @overload
+    def __call__(self, function: Callable[P, R], /) -> Cached[P, R]: ...
+    @overload
+    def __call__(self, /, **options: Any) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
+
+    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+        """Return the function with its results kept; with options only, return the decorator.
+
+        Parameters
+        ----------
+        function : callable
+            A function, method, lambda, closure, partial or any other callable.
+        name : str, optional
+            Name under which results are kept; default: the qualified name. Same name, same code and
+            same captured values share results, wherever the function is defined.
+        version : str, optional
+            Change it to start anew for a reason that code does not show.
+        ignore : tuple of str
+            Parameters that take no part in the key.
+        depends_on : tuple
+            Values, functions or `File` objects that the result depends on and the code does not show.
+        mutation : {"warn", "error", "ignore"}
+            What to do when a call changes an argument or a captured value.
+        on_uncacheable : {"warn", "raise", "ignore"}
+            What to do when no key can be made.
+        strict : bool
+            Refuse captured locks, loggers and other things without a value.
+        relax : tuple of str
+            Differences that are to make no difference: ``"dict_order"``.
+        location, store, codec
+            For this function only, in place of the cache's.
+
+        Raises
+        ------
+        OptionError
+            An option is unknown or has a value it cannot have.
+        """
+        own = {name: options.pop(name) for name in ("location", "store") if name in options}
+        codec = options.pop("codec", None)
+        settings = Options(**options)
+        cache = Cache(own.get("location"), store=own.get("store"), verbose=self.verbose) if own else self
+        layer = cache._functions if codec is None else Layer("function", codec=codec, cache=cache)
+
+        def decorate(function: Callable[..., Any]) -> Any:
+            if isinstance(function, (classmethod, staticmethod)):
+                return type(function)(Cached(function.__func__, layer, settings))
+            return Cached(function, layer, settings)
+
+        return decorate if function is None else decorate(function)
+
+    register = staticmethod(canonical.register)
+
+    # -- what is stored --------------------------------------------------------------------------
+
+    def entries(self, prefix: str = "") -> Iterator[dict[str, Any]]:
+        """Yield the header of every stored result, with its name and size; damaged ones are left out."""
+        store = self.store
+        for name in store.names(prefix):
+            data = store.get(name, entry.HEAD_SIZE)
+            if data is not None and entry.header_size(data) > len(data):
+                data = store.get(name, entry.header_size(data))
+            if data is None:
+                continue  # deleted since it was listed
+            try:
+                header = entry.peek(data)
+            except (TornEntryError, UnknownFormatError):
+                continue
+            yield {**header, "name": name, "size": store.size(name)}
+
+    def clear(self, prefix: str = "") -> int:
+        """Delete every stored result; return how many there were."""
+        return sum(self.store.delete(name) for name in list(self.store.names(prefix)))
+
+    # -- speaking --------------------------------------------------------------------------------
+
+    def talks(self) -> bool:
+        """Whether anybody listens to what `log` says."""
+        return self._verbose or _logger.isEnabledFor(logging.INFO)
+
+    def log(self, message: str, *arguments: object) -> None:
+        """Say what happened, to the log and, if verbose, to standard error."""
+        _logger.info(message, *arguments)
+        if self._verbose and not message.startswith("hit"):
+            sys.stderr.write(f"hashcache: {message % arguments}\n")
+
+    def warn(self, message: str, category: type[Warning]) -> None:
+        """Warn at the line that called into this package."""
+        frame, level = sys._getframe(1), 2
+        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
+            frame, level = frame.f_back, level + 1
+        warnings.warn(message, category, stacklevel=level)
+
+    def warn_once(self, cause: Hashable, message: str, category: type[Warning]) -> None:
+        """Warn, unless this cause was warned of before."""
+        if cause not in self._said:
+            self._said.add(cause)
+            self.warn(message, category)
+
+
+hashcache = Cache()

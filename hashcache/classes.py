@@ -1,0 +1,68 @@
+"""What defines a class, without what Python itself adds to it or derives from the rest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_DERIVED = frozenset(
+    [
+        "__abstractmethods__",
+        "__annotate__",
+        "__annotate_func__",
+        "__annotations__",
+        "__annotations_cache__",
+        "__dict__",
+        "__doc__",
+        "__firstlineno__",
+        "__module__",
+        "__orig_bases__",
+        "__parameters__",
+        "__qualname__",
+        "__slotnames__",
+        "__static_attributes__",
+        "__subclasshook__",
+        "__type_params__",
+        "__weakref__",
+        "_abc_impl",
+    ]
+)
+_ENUM_MACHINERY = frozenset(
+    [
+        "__new__",
+        "_all_bits_",
+        "_boundary_",
+        "_flag_mask_",
+        "_generate_next_value_",
+        "_hashable_values_",
+        "_inverted_",
+        "_member_map_",
+        "_member_names_",
+        "_member_type_",
+        "_new_member_",
+        "_numeric_repr_",
+        "_singles_mask_",
+        "_unhashable_values_",
+        "_unhashable_values_map_",
+        "_use_args_",
+        "_value2member_map_",
+        "_value_repr_",
+    ]
+)
+
+
+def class_attributes(kind: type) -> Iterator[tuple[str, Any]]:
+    """Yield what defines a class beyond its bases, by name: the order of definition does not matter."""
+    members: Mapping[str, Any] = {}
+    if "_member_map_" in vars(kind):
+        members = vars(kind)["_member_map_"]
+        yield "members", [(name, member._value_) for name, member in members.items()]
+    for name, value in sorted(vars(kind).items()):
+        if name in _DERIVED or name in members or (members and name in _ENUM_MACHINERY):
+            continue
+        yield name, value
+
+
+def class_state(kind: type) -> tuple[Any, ...]:
+    """Return what tells by identity whether anything about the class was changed since."""
+    return (kind.__bases__, *vars(kind), *map(id, vars(kind).values()))

@@ -1,0 +1,124 @@
+"""Functions, classes, modules and their wrappers as values: each enters by the code inside."""
+
+from __future__ import annotations
+
+import types
+from typing import Any
+
+from hashcache.bytecode import code_facts
+from hashcache.canonical import Sink, handles, handles_named, type_name
+from hashcache.distributions import origin_of_module
+from hashcache.fingerprint import cell_value
+
+
+@handles(types.FunctionType)
+def _function(value: types.FunctionType, sink: Sink) -> None:
+    sink.write("function", sink.walk.code(value))
+
+
+@handles_named("builtins.type")
+def _class(value: type, sink: Sink) -> None:
+    sink.write("class", sink.walk.code(value))
+
+
+@handles_named("builtins.module")
+def _module(value: types.ModuleType, sink: Sink) -> None:
+    sink.write("module", sink.walk.code(value))
+
+
+@handles(types.BuiltinFunctionType)
+def _builtin_function(value: Any, sink: Sink) -> None:
+    owner = value.__self__
+    if owner is None or isinstance(owner, types.ModuleType):
+        module = value.__module__ or "builtins"
+        origin = origin_of_module(module)
+        if origin is None:
+            raise sink.walk.refuse(value, "it is compiled code of no installed distribution")
+        sink.text("builtin", f"{module}.{value.__qualname__} {origin}")
+        return
+    sink.text("builtin method", value.__name__)
+    sink.part(".%s", "__self__", owner)
+
+
+@handles(
+    types.WrapperDescriptorType, types.MethodDescriptorType, types.ClassMethodDescriptorType,
+    types.GetSetDescriptorType, types.MemberDescriptorType,
+)  # fmt: skip
+def _descriptor(value: Any, sink: Sink) -> None:
+    # The class that it belongs to is described, or named, on its own.
+    sink.text("descriptor", f"{type(value).__name__} {value.__name__}")
+
+
+@handles(types.MethodType)
+def _method(value: types.MethodType, sink: Sink) -> None:
+    sink.text("method", "")
+    sink.part(".%s", "__func__", value.__func__)
+    sink.part(".%s", "__self__", value.__self__)
+
+
+@handles(types.MethodWrapperType)
+def _method_wrapper(value: Any, sink: Sink) -> None:
+    sink.text("method wrapper", value.__name__)
+    sink.part(".%s", "__self__", value.__self__)
+
+
+@handles(staticmethod, classmethod)
+def _bound_at_class(value: Any, sink: Sink) -> None:
+    sink.text("descriptor", type(value).__name__)
+    sink.part(".%s", "__func__", value.__func__)
+
+
+@handles_named("builtins.property")
+def _property(value: property, sink: Sink) -> None:
+    sink.type_of(value)
+    for name in ("fget", "fset", "fdel"):
+        sink.part(".%s", name, getattr(value, name))
+
+
+@handles_named("functools.cached_property")
+def _cached_property(value: Any, sink: Sink) -> None:
+    sink.type_of(value)
+    sink.part(".%s", "func", value.func)
+
+
+@handles_named("functools._lru_cache_wrapper")
+def _lru_cache(value: Any, sink: Sink) -> None:
+    # How many results it keeps does not change them; what it keeps does not either.
+    sink.text("lru_cache", str(value.cache_parameters()["typed"]))
+    sink.part(".%s", "__wrapped__", value.__wrapped__)
+
+
+@handles_named("dataclasses.Field")
+def _dataclass_field(value: Any, sink: Sink) -> None:
+    names = ("name", "default", "default_factory", "init", "repr", "hash", "compare", "kw_only")
+    sink.text("field", str(value._field_type))
+    for name in names:  # without the annotation, which changes nothing
+        sink.part(".%s", name, getattr(value, name))
+    sink.part(".%s", "metadata", dict(value.metadata))
+
+
+@handles_named("dataclasses._MISSING_TYPE", "dataclasses._HAS_DEFAULT_FACTORY_CLASS")
+def _dataclass_sentinel(value: object, sink: Sink) -> None:
+    sink.text("sentinel", type_name(type(value)))
+
+
+@handles(types.CodeType)
+def _code(value: types.CodeType, sink: Sink) -> None:
+    sink.write("code", code_facts(value).digest)
+
+
+@handles(types.CellType)
+def _cell(value: types.CellType, sink: Sink) -> None:
+    sink.part(".%s", "cell_contents", cell_value(value))
+
+
+@handles_named("numba.core.dispatcher.Dispatcher")
+def _numba_dispatcher(value: Any, sink: Sink) -> None:
+    sink.text("numba", f"{origin_of_module('numba')} {sorted(map(str, value.targetoptions.items()))}")
+    sink.part(".%s", "py_func", value.py_func)
+
+
+@handles_named("jaxlib._jax.PjitFunction", "jaxlib.xla_extension.PjitFunction")
+def _jax_jitted(value: Any, sink: Sink) -> None:
+    sink.text("jax", str(origin_of_module("jax")))
+    sink.part(".%s", "__wrapped__", value.__wrapped__)

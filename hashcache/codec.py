@@ -1,0 +1,266 @@
+"""Results as bytes and back: a codec per kind of value, most specific first."""
+
+from __future__ import annotations
+
+import base64
+import io
+import math
+import pickle
+import struct
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Literal, Protocol, TypeVar
+
+from hashcache.errors import UnencodableError
+
+T = TypeVar("T")
+Buffer = bytes | bytearray | memoryview
+
+
+@dataclass(frozen=True)
+class Payload:
+    """An encoded value: a description that JSON can hold, and raw buffers beside it."""
+
+    description: Any
+    frames: Sequence[Buffer]
+
+
+class Codec(Protocol):
+    """What a codec has to be. `name` is written into entries, so it must never be given another meaning."""
+
+    name: str
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether `encode` can be tried on the value."""
+
+    def encode(self, value: Any) -> Payload:
+        """Return the value as bytes; raise `UnencodableError` where that cannot be."""
+
+    def decode(self, payload: Payload) -> Any:
+        """Return a new value that shares nothing with the payload or with an earlier one."""
+
+
+class ArrayCodec:
+    """Arrays, and nests of lists, tuples and dicts that hold arrays and scalars, without pickle."""
+
+    name = "arrays"
+    most_nodes = 10_000  # beyond, a nest is mostly Python objects and pickle is faster
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is an array, a scalar, or a nest of builtins."""
+        kind = type(value)
+        return kind in _PLAIN or kind in (list, tuple, dict) or kind.__module__ == "numpy"
+
+    def encode(self, value: Any) -> Payload:
+        """Return the nest as JSON, with arrays as raw buffers beside it."""
+        frames: list[Buffer] = []
+        seen: set[int] = set()
+        nodes = 0
+
+        def describe(value: Any) -> Any:
+            nonlocal nodes
+            nodes += 1
+            if nodes > self.most_nodes:
+                raise UnencodableError("more nodes than this codec takes")
+            kind = type(value)
+            if kind in _PLAIN:
+                return _PLAIN[kind][0](value)
+            if kind in (list, dict) or kind.__name__ == "ndarray":
+                if id(value) in seen:
+                    raise UnencodableError("a part that occurs twice has to stay one object")
+                seen.add(id(value))
+            if kind in (list, tuple):
+                return [kind.__name__, *map(describe, value)]
+            if kind is dict:
+                return ["dict", *([describe(key), describe(element)] for key, element in value.items())]
+            return _describe_array(value, frames)
+
+        return Payload(describe(value), frames)
+
+    def decode(self, payload: Payload) -> Any:
+        """Return the nest with new, writable arrays."""
+
+        def build(described: Any) -> Any:
+            if described is None or type(described) in (bool, str):
+                return described
+            kind, *parts = described
+            if kind == "list":
+                return [build(part) for part in parts]
+            if kind == "tuple":
+                return tuple(build(part) for part in parts)
+            if kind == "dict":
+                return {build(key): build(element) for key, element in parts}
+            if kind in ("array", "scalar"):
+                return _build_array(kind, parts, payload.frames)
+            return _BUILDERS[kind](parts[0])
+
+        return build(payload.description)
+
+
+# JSON keeps bool, None and text as they are; what it would bend is spelled out.
+_PLAIN: dict[type, tuple[Callable[[Any], Any]]] = {
+    type(None): (lambda value: None,),
+    bool: (lambda value: value,),
+    str: (
+        lambda value: (
+            value if _is_unicode(value) else ["text", _encode64(value.encode("utf-8", "surrogatepass"))]
+        ),
+    ),
+    int: (lambda value: ["int", f"{value:x}"],),
+    float: (lambda value: ["float", value.hex() if math.isfinite(value) else _bits(value)],),
+    complex: (lambda value: ["complex", [_PLAIN[float][0](value.real), _PLAIN[float][0](value.imag)]],),
+    bytes: (lambda value: ["bytes", _encode64(value)],),
+}
+_BUILDERS: dict[str, Callable[[Any], Any]] = {
+    "int": lambda text: int(text, 16),
+    "float": lambda text: _from_bits(text) if text.startswith("bits") else float.fromhex(text),
+    "complex": lambda parts: complex(_BUILDERS["float"](parts[0][1]), _BUILDERS["float"](parts[1][1])),
+    "bytes": base64.b64decode,
+    "text": lambda text: base64.b64decode(text).decode("utf-8", "surrogatepass"),
+}
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _encode64(data: bytes) -> str:
+    return base64.b64encode(data).decode()
+
+
+def _bits(value: float) -> str:
+    return "bits" + struct.pack(">d", value).hex()  # NaN carries a payload
+
+
+def _from_bits(text: str) -> float:
+    return float(struct.unpack(">d", bytes.fromhex(text[4:]))[0])
+
+
+def _describe_array(value: Any, frames: list[Buffer]) -> Any:
+    import numpy as np
+
+    scalar = isinstance(value, np.generic)
+    if not scalar and type(value) is not np.ndarray:
+        raise UnencodableError(f"{type(value).__qualname__} is neither an array nor a builtin")
+    dtype = value.dtype
+    if dtype.hasobject or dtype.names is not None or dtype.metadata is not None or dtype.subdtype is not None:
+        raise UnencodableError(f"arrays of {dtype} need pickle")
+    array = np.asarray(value)
+    order: Literal["F", "C"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
+    flat = array.ravel(order=order)
+    frames.append(flat.view(np.uint8).data if flat.size and dtype.itemsize else b"")
+    return ["scalar" if scalar else "array", dtype.str, list(array.shape), order, len(frames) - 1]
+
+
+def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> Any:
+    import numpy as np
+
+    dtype, shape, order, frame = parts
+    # A copy of its own, so that a hit can be written to and harms nobody.
+    array = (
+        np.frombuffer(bytearray(frames[frame]), dtype=np.dtype(dtype))
+        if math.prod(shape)
+        else np.empty(0, dtype)
+    )
+    array = array.reshape(shape, order=order)
+    return array[()] if kind == "scalar" else array
+
+
+class PickleCodec:
+    """Everything else: pickle protocol 5 with large buffers apart, cloudpickle for what pickle refuses.
+
+    Reading a pickle executes what it says; the store that it comes from has to be trusted.
+    """
+
+    name = "pickle"
+
+    def accepts(self, value: Any) -> bool:
+        """Return True: whether pickle can is only known by trying."""
+        return True
+
+    def encode(self, value: Any) -> Payload:
+        """Return the pickle as the first frame and its buffers as further ones."""
+        buffers: list[pickle.PickleBuffer] = []
+        try:
+            text = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
+        except Exception as error:  # pickle raises whatever __reduce__ does
+            text, buffers = _cloudpickled(value, error)
+        return Payload(None, [text, *(buffer.raw() for buffer in buffers)])
+
+    def decode(self, payload: Payload) -> Any:
+        """Return the unpickled value, its buffers copied."""
+        text, *buffers = payload.frames
+        return pickle.loads(text, buffers=[bytearray(buffer) for buffer in buffers])
+
+
+def _cloudpickled(value: Any, refusal: Exception) -> tuple[bytes, list[pickle.PickleBuffer]]:
+    import cloudpickle
+
+    buffers: list[pickle.PickleBuffer] = []
+    file = io.BytesIO()
+    try:
+        cloudpickle.CloudPickler(file, protocol=5, buffer_callback=buffers.append).dump(value)
+    except Exception as error:
+        raise UnencodableError(
+            f"a {type(value).__module__}.{type(value).__qualname__} cannot be stored: {refusal}"
+        ) from error
+    return file.getvalue(), buffers
+
+
+@dataclass(frozen=True)
+class ConvertingCodec(Generic[T]):
+    """A type by way of a nest of arrays: how a layer stores a class of its own without pickle.
+
+    Attributes
+    ----------
+    name : str
+        Written into entries; give it a new number whenever the nest changes its meaning.
+    kind : type
+    take_apart : callable
+        Instance to a nest of builtins and arrays.
+    put_together : callable
+        The same nest to an instance; raises where it makes no sense.
+    """
+
+    name: str
+    kind: type[T]
+    take_apart: Callable[[T], Any]
+    put_together: Callable[[Any], T]
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is of exactly this type."""
+        return type(value) is self.kind
+
+    def encode(self, value: T) -> Payload:
+        """Return the nest that the instance is taken apart into, as bytes."""
+        return _ARRAYS.encode(self.take_apart(value))
+
+    def decode(self, payload: Payload) -> T:
+        """Return an instance put together from the nest."""
+        return self.put_together(_ARRAYS.decode(payload))
+
+
+_ARRAYS = ArrayCodec()
+CODECS: list[Codec] = [_ARRAYS, PickleCodec()]
+
+
+def encode(value: Any, codecs: Sequence[Codec]) -> tuple[str, Payload]:
+    """Encode with the first codec that can; returns its name with the payload.
+
+    Raises
+    ------
+    UnencodableError
+        None of them can.
+    """
+    refusal: UnencodableError | None = None
+    for codec in codecs:
+        if codec.accepts(value):
+            try:
+                return codec.name, codec.encode(value)
+            except UnencodableError as error:
+                refusal = error
+    raise refusal or UnencodableError(f"no codec takes a {type(value).__module__}.{type(value).__qualname__}")

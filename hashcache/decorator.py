@@ -1,0 +1,248 @@
+"""A cached function: called like the function it wraps, with what is known of its results as attributes."""
+
+from __future__ import annotations
+
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+
+from hashcache.canonical import RELAXATIONS, Sink, handles
+from hashcache.errors import OptionError, UncacheableWarning, UncanonicalError
+from hashcache.explain import Explanation, explain
+from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.layer import Call, Layer, Policy
+from hashcache.mutation import digest_argument
+from hashcache.signature import Signature
+
+P = ParamSpec("P")
+Q = ParamSpec("Q")
+R = TypeVar("R")
+S = TypeVar("S")
+
+_CHOICES = {"mutation": ("warn", "error", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
+
+
+@dataclass(frozen=True)
+class Options:
+    """The options of one decorated function; `Cache.__call__` says what each does."""
+
+    name: str | None = None
+    version: str = ""
+    ignore: tuple[str, ...] = ()
+    depends_on: tuple[Any, ...] = ()
+    mutation: str = "warn"
+    on_uncacheable: str = "warn"
+    strict: bool = False
+    relax: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for option, choices in _CHOICES.items():
+            if getattr(self, option) not in choices:
+                raise OptionError(
+                    f"{option}={getattr(self, option)!r}; it can be one of {', '.join(choices)}"
+                )
+        for option in ("ignore", "relax", "depends_on"):
+            if isinstance(getattr(self, option), str):
+                raise OptionError(f"{option}={getattr(self, option)!r} is a string; pass a tuple")
+        unknown = set(self.relax) - RELAXATIONS
+        if unknown:
+            raise OptionError(
+                f"relax={sorted(unknown)} is unknown; there is {', '.join(sorted(RELAXATIONS))}"
+            )
+
+
+class Cached(Generic[P, R]):
+    """A function whose results outlive the process: same signature, value and exceptions.
+
+    Attributes
+    ----------
+    __wrapped__ : callable
+        The function itself, without the cache.
+    """
+
+    def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
+        functools.update_wrapper(self, function)
+        self.__wrapped__ = function
+        self._layer = layer
+        self._options = options
+        self._qualname = str(getattr(function, "__qualname__", type(function).__qualname__))
+        self._function = options.name or self._qualname
+        self._stats: Counter[str] = Counter()
+        self._policy = Policy(options.mutation, self._stats)
+        self._fingerprint: Fingerprint | None = None
+        self._defaults: Any = None
+        self._signature = Signature(function, options.ignore)
+
+    def __repr__(self) -> str:
+        return f"<cached {self.__wrapped__!r}>"
+
+    def __reduce__(self) -> str:
+        return self._qualname  # by reference, as functions are
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the function returns, from the store where it is there."""
+        try:
+            call = self._call(args, kwargs)
+        except UncanonicalError as error:
+            self._uncacheable(error)
+            return self.__wrapped__(*args, **kwargs)
+        return self._layer.fetch(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
+
+    def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the function itself; nothing is looked up or stored."""
+        return self.__wrapped__(*args, **kwargs)
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Compute whatever is stored, and store the result."""
+        return self._layer.compute(
+            self._call(args, kwargs), lambda: self.__wrapped__(*args, **kwargs), self._policy
+        )
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return the key that this call would use, without calling: 32 hexadecimal digits."""
+        return self._call(args, kwargs).key.digest
+
+    cache_key = key
+
+    def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Return whether this call would be a hit."""
+        return self._layer.read(self._call(args, kwargs).key, self._stats) is not None
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Return whether this call would be a hit and, if not, what differs from the nearest stored one."""
+        return explain(self._call(args, kwargs))
+
+    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Delete the stored result of this call; return whether there was one."""
+        return self._layer.forget(self._call(args, kwargs).key)
+
+    def clear(self) -> int:
+        """Delete all stored results of functions with this name; return how many there were."""
+        return self._layer.clear(self._function)
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield the headers of all stored results of functions with this name."""
+        return self._layer.entries(self._function)
+
+    def stats(self) -> dict[str, int]:
+        """Return the counts of hits, misses and everything unusual in this process."""
+        return {"hits": 0, "misses": 0, **self._stats}
+
+    @overload
+    def __get__(self, instance: None, owner: type | None = None) -> Cached[P, R]: ...
+    @overload
+    def __get__(
+        self: Cached[Concatenate[S, Q], R], instance: S, owner: type | None = None
+    ) -> BoundCached[Q, R]: ...
+
+    def __get__(self, instance: Any, owner: type | None = None) -> Any:
+        """Return the cached method of an instance."""
+        return self if instance is None else BoundCached(self, instance)
+
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
+        found = self._fingerprint
+        if found is None or not found.holds():
+            options = self._options
+            found = fingerprint(self.__wrapped__, strict=options.strict, depends_on=options.depends_on)
+            self._fingerprint = found
+            # The defaults may have changed with the function, and calls are bound with them.
+            self._signature = Signature(self.__wrapped__, options.ignore)
+        values = self._signature.bind(*args, **kwargs)
+        relax = self._options.relax
+        arguments = tuple(
+            digest_argument(name, value, relax)
+            for name, value in zip(self._signature.names, values, strict=True)
+        )
+        return Call(self._layer, self._function, self._options.version, found, arguments, relax)
+
+    def _uncacheable(self, error: UncanonicalError) -> None:
+        self._stats["uncacheable"] += 1
+        if self._options.on_uncacheable == "raise":
+            raise error
+        if self._options.on_uncacheable == "warn":
+            self._layer.cache.warn_once(
+                ("uncacheable", self._function, error.path),
+                f"{self._function} is computed without the cache: {error}",
+                UncacheableWarning,
+            )
+
+
+class BoundCached(Generic[P, R]):
+    """A cached method bound to its instance; every question takes the arguments without ``self``."""
+
+    def __init__(self, cached: Cached[..., R], instance: object) -> None:
+        self.__func__ = cached
+        self.__self__ = instance
+        self.__wrapped__ = functools.partial(cached.__wrapped__, instance)
+        self.__name__ = getattr(cached, "__name__", "")
+        self.__qualname__ = getattr(cached, "__qualname__", "")
+        self.__doc__ = cached.__doc__
+
+    def __repr__(self) -> str:
+        return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, BoundCached):
+            return NotImplemented
+        return self.__func__ is other.__func__ and self.__self__ is other.__self__
+
+    def __hash__(self) -> int:
+        return hash((id(self.__func__), id(self.__self__)))
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Return what the method returns, from the store where it is there."""
+        return self.__func__(self.__self__, *args, **kwargs)
+
+    def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Call the method itself; nothing is looked up or stored."""
+        return self.__func__.uncached(self.__self__, *args, **kwargs)
+
+    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Compute whatever is stored, and store the result."""
+        return self.__func__.refresh(self.__self__, *args, **kwargs)
+
+    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
+        """Return the key that this call would use, without calling."""
+        return self.__func__.key(self.__self__, *args, **kwargs)
+
+    cache_key = key
+
+    def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Return whether this call would be a hit."""
+        return self.__func__.is_cached(self.__self__, *args, **kwargs)
+
+    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
+        """Return whether this call would be a hit and, if not, why."""
+        return self.__func__.explain(self.__self__, *args, **kwargs)
+
+    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
+        """Delete the stored result of this call; return whether there was one."""
+        return self.__func__.forget(self.__self__, *args, **kwargs)
+
+    def clear(self) -> int:
+        """Delete all stored results of the method, for every instance."""
+        return self.__func__.clear()
+
+    def entries(self) -> Iterator[dict[str, Any]]:
+        """Yield the headers of all stored results of the method."""
+        return self.__func__.entries()
+
+    def stats(self) -> dict[str, int]:
+        """Return the counts of the method, for every instance."""
+        return self.__func__.stats()
+
+
+@handles(Cached)
+def _cached(value: Cached[..., Any], sink: Sink) -> None:
+    # An edit in a cached callee has to reach every caller: it is the function, not the wrapper, that counts.
+    sink.text("cached", value._options.version)
+    sink.part(".%s", "__wrapped__", value.__wrapped__)
+    sink.part(".%s", "depends_on", value._options.depends_on)
+
+
+@handles(BoundCached)
+def _bound_cached(value: BoundCached[..., Any], sink: Sink) -> None:
+    sink.part(".%s", "__func__", value.__func__)
+    sink.part(".%s", "__self__", value.__self__)

@@ -1,0 +1,144 @@
+"""Where code comes from: an installed distribution with a version, the standard library, or the user."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import os
+import site
+import sys
+import sysconfig
+import types
+from typing import Any
+
+from hashcache.digest import digest_frame
+
+PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
+
+
+def _roots() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    paths = sysconfig.get_paths()
+    packages = {paths["purelib"], paths["platlib"], *site.getsitepackages()}
+    if site.ENABLE_USER_SITE:
+        packages.add(site.getusersitepackages())
+    library = {paths["stdlib"], paths["platstdlib"], os.path.join(paths["platstdlib"], "lib-dynload")}
+
+    def normal(names: set[str]) -> tuple[str, ...]:
+        both = {os.path.abspath(name) for name in names} | {os.path.realpath(name) for name in names}
+        return tuple(sorted(name + os.sep for name in both))
+
+    return normal(packages), normal(library)
+
+
+_PACKAGES, _LIBRARY = _roots()
+
+
+@functools.lru_cache(maxsize=4096)
+def origin_of_file(filename: str) -> str | None:
+    """Return where the code of `filename` comes from.
+
+    Returns
+    -------
+    str or None
+        ``"Python 3.11"`` for the standard library, ``"numpy 2.4.6"`` for an installed distribution,
+        None for everything else: scripts, notebooks, editable installs, and packages whose version
+        nobody recorded. Such code counts as the user's own and is fingerprinted by content.
+    """
+    if filename.startswith("<frozen "):
+        return PYTHON
+    path = os.path.abspath(filename)
+    for root in _PACKAGES:  # first, since site-packages usually lies inside the library's folder
+        if path.startswith(root):
+            top = path[len(root) :].split(os.sep, 1)[0].split(".", 1)[0]
+            version = version_of(top)
+            return None if version is None else f"{top} {version}"
+    return PYTHON if path.startswith(_LIBRARY) else None
+
+
+def origin_of_module(name: str) -> str | None:
+    """Return where module `name` comes from, as `origin_of_file` does, without importing it."""
+    if name == "__main__":
+        return None
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        module = sys.modules.get(name)
+        filename = getattr(module, "__file__", None)
+        # A user's file may shadow a library module of the same name.
+        return PYTHON if not isinstance(filename, str) else origin_of_file(filename)
+    module = sys.modules.get(name)
+    if module is None:
+        return _origin_of_unloaded(name.partition(".")[0])
+    filename = getattr(module, "__file__", None)
+    if isinstance(filename, str):
+        return origin_of_file(filename)
+    if getattr(module, "__path__", None) is None and name in sys.builtin_module_names:
+        return PYTHON
+    # Modules that a distribution makes while it runs have no file: they go with their package.
+    parent = name.rpartition(".")[0]
+    return origin_of_module(parent) if parent else None
+
+
+def _origin_of_unloaded(top: str) -> str | None:
+    try:
+        spec = importlib.util.find_spec(top)
+    except (ImportError, ValueError, AttributeError):
+        return None
+    if spec is None or not isinstance(spec.origin, str):
+        return None
+    return PYTHON if spec.origin in ("built-in", "frozen") else origin_of_file(spec.origin)
+
+
+@functools.lru_cache(maxsize=1024)
+def version_of(top: str) -> str | None:
+    """Return the version of the distribution that provides top-level module `top`, if recorded."""
+    from importlib import metadata  # 15 ms, and only needed when code of a distribution is captured
+
+    try:
+        return metadata.version(top)
+    except (metadata.PackageNotFoundError, ValueError):
+        pass  # the distribution has another name than its module, as PyYAML and yaml do
+    names = metadata.packages_distributions().get(top)
+    return None if not names else "+".join(sorted({metadata.version(name) for name in names}))
+
+
+def qualified_name(code: Any) -> str:
+    """Return what a function, class or module is called in its module."""
+    return str(getattr(code, "__qualname__", None) or getattr(code, "__name__", ""))
+
+
+def origin_of_code(code: Any) -> str | None:
+    """Return the distribution that a function, class or module comes from; None for a user's own.
+
+    A function or class that is not where its name says (a closure, something patched) does not count
+    as installed, since name and version do not say what it is.
+    """
+    if isinstance(code, types.ModuleType):
+        return origin_of_module(code.__name__)
+    if isinstance(code, types.FunctionType):
+        origin = origin_of_file(code.__code__.co_filename)
+    elif isinstance(code, type):
+        if not code.__flags__ & HEAP_TYPE and code.__module__ == "builtins":
+            return origin_of_module("builtins")
+        return origin_of_module(code.__module__)
+    else:
+        origin = origin_of_module(getattr(code, "__module__", None) or "builtins")
+    # A library's wrapper around a user's function lies in the library and goes by the user's name.
+    if origin is None or origin_of_module(code.__module__ or "") is None or _found_by_name(code) is not code:
+        return None
+    return origin
+
+
+HEAP_TYPE = 1 << 9
+
+
+def _found_by_name(code: Any) -> Any:
+    found: Any = sys.modules.get(code.__module__ or "")
+    for name in code.__qualname__.split("."):
+        found = getattr(found, name, None)
+    return found
+
+
+def digest_by_name(code: Any, origin: str) -> bytes:
+    """Return the digest of installed code: its name, and the version of its distribution."""
+    if isinstance(code, types.ModuleType):
+        return digest_frame("installed", f"{code.__name__} {origin}".encode())
+    return digest_frame("installed", f"{code.__module__}.{code.__qualname__} {origin}".encode())

@@ -1,0 +1,57 @@
+"""One exception root and one warning root; each exception also is the builtin a caller would catch."""
+
+from __future__ import annotations
+
+
+class HashCacheError(Exception):
+    """Something about caching, never about the function that is cached."""
+
+
+class UncanonicalError(HashCacheError, TypeError):
+    """A value has no canonical form, so that no key can be made from it.
+
+    Attributes
+    ----------
+    path : str
+        Where in the argument or captured value it sits, such as ``atoms.calc.lock``.
+    """
+
+    def __init__(self, message: str, path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
+
+
+class UnencodableError(HashCacheError, TypeError):
+    """A result that no codec can turn into bytes."""
+
+
+class MutationError(HashCacheError, RuntimeError):
+    """A function decorated with ``mutation="error"`` changed an argument or a captured value."""
+
+
+class OptionError(HashCacheError, ValueError):
+    """An option of the decorator or of a cache has a value it cannot have."""
+
+
+class TornEntryError(HashCacheError, ValueError):
+    """Stored bytes are not one whole entry; callers see a miss, never this."""
+
+
+class UnknownFormatError(HashCacheError, ValueError):
+    """Stored bytes were written by another version of the format; callers see a miss, never this."""
+
+
+class HashCacheWarning(UserWarning):
+    """Root of the warnings: the answer is right, something about its caching is not."""
+
+
+class MutationWarning(HashCacheWarning):
+    """A call changed an argument or a captured value; its result was not stored."""
+
+
+class UncacheableWarning(HashCacheWarning):
+    """A call was computed without the cache, since its key or its result could not be made."""
+
+
+class StoreWarning(HashCacheWarning):
+    """The store could not be read or written, or held a torn entry; the answer was computed."""

@@ -1,0 +1,432 @@
+"""What a function depends on: its code, and every value that the code can reach by name.
+
+A fingerprint is a flat list of parts in the order in which a walk from the function finds them: the
+code of the function, its defaults, closure cells and globals, then the same of every helper and class
+that these refer to. Functions refer to each other by their place in that list, so recursion needs no
+special case and nothing depends on what was fingerprinted before.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import types
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from hashcache.bytecode import Chain, Import, code_facts
+from hashcache.canonical import Walk, type_name
+from hashcache.classes import class_attributes, class_state
+from hashcache.digest import Framed, digest_frame
+from hashcache.distributions import (
+    HEAP_TYPE,
+    digest_by_name,
+    origin_of_code,
+    origin_of_file,
+    origin_of_module,
+    qualified_name,
+)
+from hashcache.errors import UncanonicalError
+from hashcache.preview import preview
+
+_MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
+
+
+@dataclass(frozen=True)
+class Part:
+    """One ingredient of a key.
+
+    Attributes
+    ----------
+    owner : str
+        Whose it is: empty for the function itself, else the name of a helper or class.
+    tag : str
+        What it is to its owner: ``"code"``, ``"default x"``, ``"global RATE"``. Enters the key.
+    digest : bytes
+        Its canonical form, digested. Enters the key.
+    text : str
+        A preview for people.
+    """
+
+    owner: str
+    tag: str
+    digest: bytes
+    text: str
+
+    @property
+    def name(self) -> str:
+        """What people call it."""
+        return f"{self.owner}: {self.tag}" if self.owner else self.tag
+
+    def line(self) -> str:
+        """Return the part as one line of a listing."""
+        return f"{self.name} = {self.text}  [{self.digest.hex()[:12]}]"
+
+
+@dataclass
+class Guards:
+    """What a fingerprint was made from, so that a warm call can see by identity that it still holds."""
+
+    names: list[tuple[Mapping[str, Any], str, Any]] = field(default_factory=list)
+    cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
+    functions: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
+    classes: list[tuple[type, tuple[Any, ...]]] = field(default_factory=list)
+
+    def hold(self) -> bool:
+        """Return whether every name still leads to the object that was there."""
+        for names, name, value in self.names:
+            if names.get(name, _MISSING) is not value:
+                return False
+        for cell, value in self.cells:
+            if cell_value(cell) is not value:
+                return False
+        for function, code, defaults, keyword_defaults in self.functions:
+            if (
+                function.__code__ is not code
+                or function.__defaults__ is not defaults
+                or _items(function.__kwdefaults__) != keyword_defaults
+            ):
+                return False
+        return all(class_state(kind) == state for kind, state in self.classes)
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A captured value that can change in place, with its digest at the time it entered."""
+
+    name: str
+    value: object
+    digest: bytes
+
+
+@dataclass(frozen=True)
+class Fingerprint:
+    """The digest of a function with everything that it can reach, and how it came about."""
+
+    digest: bytes
+    parts: tuple[Part, ...]
+    assumptions: tuple[str, ...]
+    guards: Guards
+    watched: tuple[Watched, ...]
+
+    def holds(self) -> bool:
+        """Return whether the fingerprint would come out the same now."""
+        return self.guards.hold() and next(self.changed(), None) is None
+
+    def changed(self) -> Iterator[Watched]:
+        """Yield the captured values that are no longer what they were."""
+        for watched in self.watched:
+            if watch_digest(watched.value) != watched.digest:
+                yield watched
+
+
+def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
+    """Digest a captured value for comparison within this process: code counts by identity."""
+    walk = Walk(lambda code: digest_frame("id", str(id(code)).encode()), opaque=True, outline=outline)
+    return walk.digest(value)
+
+
+_recent: OrderedDict[int, tuple[object, bool, Fingerprint]] = OrderedDict()
+_RECENT = 1024
+
+
+def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, ...] = ()) -> Fingerprint:
+    """Return the fingerprint of a function, class or other callable.
+
+    Parameters
+    ----------
+    function : callable
+        Followed into helpers, closures, globals, classes and user modules; installed distributions,
+        the standard library and builtins enter by name and version.
+    strict : bool
+        Refuse captured things that carry no value (locks, loggers) instead of taking their type.
+    depends_on : tuple
+        Further values, functions or files that the result depends on and the code does not show.
+
+    Raises
+    ------
+    UncanonicalError
+        A captured value has no canonical form. Names it.
+    """
+    key = id(function)
+    if not depends_on:
+        known = _recent.get(key)
+        if known is not None and known[0] is function and known[1] == strict and known[2].holds():
+            return known[2]
+    walk = _CaptureWalk(strict)
+    walk.start(function, depends_on)
+    result = walk.finish()
+    if not depends_on:
+        _recent[key] = (function, strict, result)
+        if len(_recent) > _RECENT:  # each holds its function and all that it captures
+            _recent.popitem(last=False)
+    return result
+
+
+class ArgumentWalk(Walk):
+    """The walk over an argument of a call; code met there enters by a fingerprint of its own."""
+
+    def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
+        super().__init__(self._digest_code, relax=relax, outline=outline)
+
+    def _digest_code(self, code: Any) -> bytes:
+        origin = origin_of_code(code)
+        if origin is not None:
+            return digest_by_name(code, origin)
+        found = fingerprint(code)
+        self.mutable = self.mutable or bool(found.watched)
+        return found.digest
+
+
+class _CaptureWalk(Walk):
+    """The walk over everything that a function captures; collects parts, guards and mutable values."""
+
+    def __init__(self, strict: bool) -> None:
+        super().__init__(self._refer, opaque=not strict)
+        self.parts: list[Part] = []
+        self.guards = Guards()
+        self.watched: dict[int, Watched] = {}
+        self._places: dict[int, int] = {}
+        self._found: list[Any] = []
+        self._owner = ""
+        self._captured: set[str] = set()  # tags of the owner that is being described
+
+    def start(self, function: Any, depends_on: tuple[Any, ...]) -> None:
+        if isinstance(function, (types.FunctionType, type, types.ModuleType)):
+            self._found.append(function)  # even where it is installed: its own code is what was asked for
+            self._places[id(function)] = 0
+        else:
+            self.capture("callable", type_name(type(function)), function)
+        for index, value in enumerate(depends_on):
+            self.capture(f"depends_on[{index}]", f"depends_on[{index}]", value)
+
+    def finish(self) -> Fingerprint:
+        for place, code in enumerate(self._found):  # describing one may find more
+            self._owner = "" if place == 0 else qualified_name(code)
+            self._captured = set()
+            if isinstance(code, types.FunctionType):
+                self._describe_function(code)
+            elif isinstance(code, type):
+                self._describe_class(code)
+            else:
+                self._describe_module(code)
+        sink = Framed()
+        for part in self.parts:
+            sink.write(part.tag, part.digest)
+        assumptions = tuple(dict.fromkeys(self.assumptions))
+        return Fingerprint(
+            sink.digest(), tuple(self.parts), assumptions, self.guards, tuple(self.watched.values())
+        )
+
+    # -- naming code -----------------------------------------------------------------------------
+
+    def _refer(self, code: Any) -> bytes:
+        """Name a function, class or module by origin, or by its place in the list of parts."""
+        origin = origin_of_code(code)
+        if origin is None or (isinstance(code, type) and code.__flags__ & HEAP_TYPE):
+            place = self._places.get(id(code))
+            if place is None:
+                place = self._places[id(code)] = len(self._found)
+                self._found.append(code)
+            if origin is None:
+                return digest_frame("code", str(place).encode())
+        return digest_by_name(code, origin)
+
+    def settle(self, elements: Iterable[object]) -> Iterable[object]:
+        """Order the elements of a set by what they are called: places must not depend on the hash seed."""
+        by_name = Walk(lambda code: digest_frame("name", qualified_name(code).encode()), opaque=True)
+        return sorted(elements, key=by_name.digest)
+
+    # -- capturing -------------------------------------------------------------------------------
+
+    def _add(self, tag: str, kind: str, text: str) -> None:
+        self.parts.append(Part(self._owner, tag, digest_frame(kind, text.encode()), text))
+
+    def capture(self, tag: str, path: str, value: object) -> None:
+        """Let a value enter as part `tag`; `path` is how it is called in messages."""
+        if value is _MISSING:
+            self._add(tag, "missing", "missing")
+            return
+        self.mutable, self._lowest = False, sys.maxsize
+        self.trail[:] = [("%s", path)]
+        digest = self.digest(value)
+        if self.mutable and id(value) not in self.watched:
+            self.watched[id(value)] = Watched(path, value, watch_digest(value))
+        self.parts.append(Part(self._owner, tag, digest, preview(value)))
+
+    def _describe_function(self, function: types.FunctionType) -> None:
+        code = function.__code__
+        facts = code_facts(code)
+        self.parts.append(Part(self._owner, "code", facts.digest, function.__qualname__))
+        self.guards.functions.append((function, code, function.__defaults__, _items(function.__kwdefaults__)))
+        names = code.co_varnames[: code.co_argcount]
+        defaults = function.__defaults__ or ()
+        for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
+            self.capture(f"default {name}", name, value)
+        for name, value in sorted((function.__kwdefaults__ or {}).items()):
+            self.capture(f"default {name}", name, value)
+        if code is _SINGLEDISPATCH:
+            # Its cells also hold a cache; what it does is said by its implementations.
+            self.capture("implementations", "registry", function.registry)  # type: ignore[attr-defined]
+            return
+        cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
+        for place, (name, chains) in enumerate(facts.free):
+            value = cell_value(cells[name])
+            self.guards.cells.append((cells[name], value))
+            for chain in chains or ((),):
+                # The cell is known to the code by its place: its name is a local one.
+                self._capture_chain(f"closure {place}", f"{name}", value, chain)
+        origin = origin_of_file(code.co_filename)
+        if origin is not None:
+            self._add("origin", "origin", origin)
+            return  # what a distribution's own globals hold is said by its version
+        for chain in facts.globals:
+            self._capture_global(function, chain)
+        for imported in facts.imports:
+            self._capture_import(function, imported)
+
+    def _capture_global(self, function: types.FunctionType, chain: Chain) -> None:
+        name = chain[0]
+        value = self._look_up(function.__globals__, name)
+        if value is _MISSING:
+            value = self._look_up(function.__builtins__, name)  # type: ignore[attr-defined]
+        self._capture_chain(f"global {name}", name, value, chain[1:])
+
+    def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
+        value = names.get(name, _MISSING)
+        self.guards.names.append((names, name, value))
+        return value
+
+    def _capture_chain(self, tag: str, path: str, value: Any, attributes: Chain) -> None:
+        """Capture what an attribute chain leads to: through modules and function attributes, no further."""
+        for attribute in attributes:
+            if isinstance(value, types.FunctionType) and attribute not in vars(value):
+                break  # an attribute that every function has
+            if not isinstance(value, (types.ModuleType, types.FunctionType)):
+                break
+            found = self._look_up(vars(value), attribute)
+            tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
+            if isinstance(value, types.ModuleType):
+                if found is _MISSING:
+                    found = _made_on_demand(value, attribute)
+                origin = origin_of_module(value.__name__)
+                if origin is not None and not _is_looked_into(found):
+                    self._add(tag, "installed", f"{value.__name__}.{attribute} {_label(found)} ({origin})")
+                    return
+            value = found
+        if tag not in self._captured:  # `table.get` and `table.keys` both lead to `table`
+            self._captured.add(tag)
+            self.capture(tag, path, value)
+
+    def _capture_import(self, function: types.FunctionType, imported: Import) -> None:
+        name = _absolute(imported, function.__globals__.get("__package__") or "")
+        tag = f"import {name}"
+        origin = origin_of_module(name)
+        if origin is not None:
+            if tag not in self._captured:
+                self._captured.add(tag)
+                self._add(tag, "installed", origin)
+            return
+        try:
+            # The call would import it too; without looking inside, an edit there would go unseen.
+            module: Any = importlib.import_module(name)
+        except Exception as error:  # whatever the module raises when it is run
+            self._add(tag, "import", f"fails with {type(error).__name__}")
+            return
+        if imported.attributes and not hasattr(module, imported.attributes[0]):
+            _try_import(f"{name}.{imported.attributes[0]}")
+        if imported.attributes or imported.whole:
+            self.guards.names.append((sys.modules, name, module))
+            self._capture_chain(tag, name, module, imported.attributes)
+
+    def _describe_class(self, kind: type) -> None:
+        self.guards.classes.append((kind, class_state(kind)))
+        installed = origin_of_code(kind) is not None and self._places[id(kind)] != 0
+        if not installed:
+            self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
+        for name, value in class_attributes(kind):
+            if installed and not _is_patch(value):
+                continue  # said by the version; only what somebody put there since is of interest
+            try:
+                self.capture(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
+            except UncanonicalError as error:
+                # A class often carries machinery of its library; its methods are what matters.
+                self.assumptions.append(f"{kind.__qualname__}.{name} counts by its type only: {error}")
+                self._add(f"attribute {name}", "opaque", type_name(type(value)))
+
+    def _describe_module(self, module: Any) -> None:
+        """Describe a user's module that is passed on as a whole: everything that it defines."""
+        for name in sorted(vars(module)):
+            if not (name.startswith("__") and name.endswith("__")):
+                self.capture(f"global {name}", f"{module.__name__}.{name}", self._look_up(vars(module), name))
+
+
+# -- what code is ------------------------------------------------------------------------------------
+
+
+def _is_patch(value: Any) -> bool:
+    """Whether a function inside an installed class is somebody else's."""
+    if type(value) is not types.FunctionType:
+        return False
+    filename = value.__code__.co_filename
+    # Methods that a library generates have no file; nobody patches with those.
+    return filename != "<string>" and origin_of_file(filename) is None
+
+
+def _is_looked_into(value: Any) -> bool:
+    """Whether a value inside an installed module enters as itself rather than by its name there.
+
+    Functions, classes and modules do, since somebody may have put others in their place, and plain
+    values, since somebody may have set ``library.TOLERANCE``.
+    """
+    plain = (bool, int, float, complex, str, bytes, type(None))
+    return type(value) in plain or isinstance(value, (types.ModuleType, types.FunctionType, type))
+
+
+def _label(value: Any) -> str:
+    """Return what an object calls itself, so that ``numpy.sin = numpy.cos`` shows."""
+    name = getattr(value, "__name__", None)
+    return f"{type_name(type(value))} {name}" if isinstance(name, str) else type_name(type(value))
+
+
+def _made_on_demand(module: types.ModuleType, attribute: str) -> Any:
+    """Return an attribute that a module makes when asked for, as lazily loaded submodules are."""
+    if "__getattr__" not in vars(module):
+        return sys.modules.get(f"{module.__name__}.{attribute}", _MISSING)
+    try:
+        return getattr(module, attribute)
+    except AttributeError:
+        return _MISSING
+
+
+def _absolute(imported: Import, package: str) -> str:
+    if not imported.level:
+        return imported.module
+    parents = package.split(".")
+    parents = parents[: len(parents) - imported.level + 1]
+    return ".".join([*parents, imported.module] if imported.module else parents)
+
+
+_SINGLEDISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
+
+
+def cell_value(cell: types.CellType) -> Any:
+    """Return what a closure cell holds, or the sign for nothing yet."""
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return _MISSING
+
+
+def _items(mapping: dict[str, Any] | None) -> tuple[Any, ...]:
+    return () if mapping is None else tuple((name, id(value)) for name, value in mapping.items())
+
+
+def _try_import(name: str) -> None:
+    try:
+        importlib.import_module(name)
+    except Exception:  # the attribute is then missing, and that is what is recorded
+        return

@@ -1,0 +1,39 @@
+"""Keys: what a call is looked up under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from hashcache.digest import digest_frame
+
+
+@dataclass(frozen=True)
+class Key:
+    """The name of one result.
+
+    Attributes
+    ----------
+    layer : str
+        Which layer it belongs to, such as ``"function"`` or ``"graph"``.
+    function : str
+        Qualified name of the function, for people. Takes part in the digest.
+    digest : str
+        32 hexadecimal digits over everything that the result depends on.
+    """
+
+    layer: str
+    function: str
+    digest: str
+
+    @property
+    def name(self) -> str:
+        """Where a store keeps it. Made from digests alone, so no function name can lead elsewhere."""
+        return f"{group_name(self.layer, self.function)}/{self.digest}"
+
+    def __str__(self) -> str:
+        return f"{self.layer}:{self.function}:{self.digest}"
+
+
+def group_name(layer: str, function: str) -> str:
+    """Return the part of a store name that all results of one function share."""
+    return f"{layer}/{digest_frame('function', function.encode()).hex()[:16]}"

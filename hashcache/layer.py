@@ -1,0 +1,293 @@
+"""The one mechanism: look up, compute, look back, store. Every cache layer is an instance of it."""
+
+from __future__ import annotations
+
+import getpass
+import platform
+import socket
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+
+from hashcache import entry
+from hashcache.codec import CODECS, Codec, encode
+from hashcache.digest import Framed
+from hashcache.errors import (
+    MutationError,
+    MutationWarning,
+    StoreWarning,
+    TornEntryError,
+    UncacheableWarning,
+    UnencodableError,
+    UnknownFormatError,
+)
+from hashcache.fingerprint import Fingerprint, Part
+from hashcache.key import Key, group_name
+from hashcache.mutation import Argument, LookBack, describe, digest_argument
+from hashcache.preview import preview
+
+if TYPE_CHECKING:
+    from hashcache.cache import Cache
+    from hashcache.decorator import Cached
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_KEY_FORMAT = b"hashcache key 1"
+_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
+MISS: Any = object()
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a cached function, with its key and what the key was made from."""
+
+    layer: Layer
+    function: str
+    version: str
+    fingerprint: Fingerprint
+    arguments: tuple[Argument, ...]
+    relax: tuple[str, ...] = ()
+
+    @cached_property
+    def key(self) -> Key:
+        """The key of this call."""
+        sink = Framed()
+        sink.write("format", _KEY_FORMAT)
+        for part in self.layer.salt_parts(self.version):
+            sink.write(part.tag, part.digest)
+        sink.write("function", self.function.encode())
+        sink.write("relax", ",".join(sorted(self.relax)).encode())
+        sink.write("fingerprint", self.fingerprint.digest)
+        for argument in self.arguments:
+            sink.write(f"argument {argument.name}", argument.digest)
+        return Key(self.layer.name, self.function, sink.digest().hex())
+
+    def parts(self) -> list[Part]:
+        """Return everything that went into the key, in a stable order."""
+        arguments = [Part("", f"argument {a.name}", a.digest, preview(a.value)) for a in self.arguments]
+        return [*self.layer.salt_parts(self.version), *self.fingerprint.parts, *arguments]
+
+
+class Layer:
+    """A family of cached functions: the mechanism with a name, a codec and a salt filled in.
+
+    Parameters
+    ----------
+    name : str
+        Lower-case letters, digits and hyphens; names the folder and the rows of listings.
+    codec : Codec, optional
+        Tried before the general ones.
+    salt : tuple or callable
+        Whatever else the values depend on: format numbers, or a function that returns them.
+    cache : Cache, optional
+        Where results are kept. Default: the cache that ``hashcache`` itself is.
+
+    Examples
+    --------
+    >>> squares = Layer("square", salt=(1,))
+    >>> square = squares.wrap(lambda x: x * x)
+    """
+
+    def __init__(
+        self,
+        name: str,
+        *,
+        codec: Codec | None = None,
+        salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
+        cache: Cache | None = None,
+    ) -> None:
+        if not name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in name):
+            raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
+        self.name = name
+        self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
+        self._salt = salt
+        self._cache = cache
+
+    @property
+    def cache(self) -> Cache:
+        """The cache that this layer keeps its results in."""
+        if self._cache is None:
+            from hashcache.cache import hashcache
+
+            return hashcache
+        return self._cache
+
+    def wrap(self, function: Callable[P, R], **options: Any) -> Cached[P, R]:
+        """Return the function with its results kept in this layer; options are those of `hashcache`."""
+        from hashcache.decorator import Cached, Options
+
+        return Cached(function, self, Options(**options))
+
+    def salt_parts(self, version: str) -> list[Part]:
+        """Return the parts of a key that do not depend on function or arguments."""
+        salt = self._salt() if callable(self._salt) else self._salt
+        values = [("python", _PYTHON), ("layer", self.name), ("version", version)]
+        values += [(f"salt {place}", value) for place, value in enumerate(salt)]
+        return [Part("", tag, digest_argument(tag, value).digest, preview(value)) for tag, value in values]
+
+    # -- the road of one call --------------------------------------------------------------------
+
+    def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
+        """Return the stored result of a call, or compute, look back and store."""
+        value = self.look_up(call, policy.stats)
+        if value is not MISS:
+            policy.stats["hits"] += 1
+            self.cache.log("hit %s", call.key)
+            return value  # type: ignore[no-any-return]
+        if self.cache.talks():
+            from hashcache.explain import explain
+
+            self.cache.log("%s computed: %s", call.function, explain(call).reason)
+        return self.compute(call, compute, policy)
+
+    def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
+        """Compute the result of a call, and store it if the call changed nothing."""
+        policy.stats["misses"] += 1
+        look_back = (
+            None if policy.mutation == "ignore" else LookBack(call.arguments, call.fingerprint, call.relax)
+        )
+        started = time.perf_counter()
+        value = compute()
+        seconds = time.perf_counter() - started
+        changed = look_back.changes() if look_back is not None else []
+        if changed:
+            policy.stats["mutated"] += 1
+            message = (
+                f"{call.function} changed {describe(changed)}; its result was not stored, "
+                f"because a hit would not repeat the change"
+            )
+            if policy.mutation == "error":
+                raise MutationError(message)
+            advice = "pass a copy, or mutation='ignore' if the change does not matter"
+            self.cache.warn(f"{message}; {advice}", MutationWarning)
+            return value
+        self.keep(call, value, seconds, policy.stats)
+        return value
+
+    def look_up(self, call: Call, stats: Counter[str]) -> Any:
+        """Return the stored result of a call, or `MISS`."""
+        found = self.read(call.key, stats)
+        if found is None:
+            return MISS
+        header, payload = found
+        codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
+        if codec is None:
+            return MISS
+        try:
+            return codec.decode(payload)
+        except Exception as error:  # a class that moved, a library that changed: compute again
+            self.cache.warn_once(
+                ("decode", call.key.name),
+                f"the stored result of {call.function} cannot be read back "
+                f"({type(error).__name__}: {error}); it is computed again",
+                StoreWarning,
+            )
+            return MISS
+
+    def read(self, key: Key, stats: Counter[str]) -> tuple[dict[str, Any], Any] | None:
+        """Return header and payload stored under a key, checked, or None."""
+        try:
+            data = self.cache.store.get(key.name)
+        except OSError as error:
+            self._store_failed("read", error, stats)
+            return None
+        if data is None:
+            return None
+        try:
+            header, payload = entry.unpack(data)
+            if header.get("key") != str(key):
+                raise TornEntryError(f"it is the entry of {header.get('key')}")
+        except UnknownFormatError:
+            return None  # another version's, and that version may want it
+        except TornEntryError as error:
+            stats["torn"] += 1
+            self.cache.warn_once(
+                ("torn", key.name),
+                f"the stored entry of {key} is damaged ({error}); it is dropped and computed again",
+                StoreWarning,
+            )
+            self._drop(key.name)
+            return None
+        return header, payload
+
+    def keep(self, call: Call, value: Any, seconds: float, stats: Counter[str]) -> None:
+        """Store a result; whatever goes wrong is said once and costs nobody the answer."""
+        try:
+            codec, payload = encode(value, self.codecs)
+        except UnencodableError as error:
+            stats["unstored"] += 1
+            self.cache.warn_once(
+                ("encode", call.function, type(value)),
+                f"the result of {call.function} is not stored: {error}; "
+                f"return plain data, or pass a codec for it",
+                UncacheableWarning,
+            )
+            return
+        header = {
+            "key": str(call.key),
+            "layer": self.name,
+            "function": call.function,
+            "codec": codec,
+            "created": time.time(),
+            "seconds": seconds,
+            "python": platform.python_version(),
+            "host": socket.gethostname(),
+            "user": _user(),
+            "result": preview(value),
+            "parts": [[part.name, part.digest.hex(), part.text] for part in call.parts()],
+            "assumptions": list(call.fingerprint.assumptions),
+        }
+        try:
+            self.cache.store.put(call.key.name, entry.pack(header, payload))
+        except OSError as error:
+            self._store_failed("write", error, stats)
+
+    def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+        stats[f"failed to {what}"] += 1
+        self.cache.warn_once(
+            (what, type(error), error.errno),
+            f"the store at {self.cache.location} cannot be {'written' if what == 'write' else 'read'} "
+            f"({error}); results are computed and not stored until that is mended",
+            StoreWarning,
+        )
+
+    # -- what is stored --------------------------------------------------------------------------
+
+    def entries(self, function: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the headers of stored results, of one function or of the whole layer."""
+        return self.cache.entries(group_name(self.name, function) if function is not None else self.name)
+
+    def clear(self, function: str | None = None) -> int:
+        """Delete the results of one function or of the whole layer; return how many there were."""
+        return self.cache.clear(group_name(self.name, function) if function is not None else self.name)
+
+    def forget(self, key: Key) -> bool:
+        """Delete the result of one key; return whether there was one."""
+        return self._drop(key.name)
+
+    def _drop(self, name: str) -> bool:
+        try:
+            return self.cache.store.delete(name)
+        except OSError as error:
+            self._store_failed("write", error, Counter())
+            return False
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How a cached function wants its calls treated, and where it counts them."""
+
+    mutation: str
+    stats: Counter[str]
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError):  # no name for this user id
+        return ""

@@ -1,0 +1,129 @@
+"""Looking back: whether a call changed an argument, or a value that its function captured."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from hashcache.canonical import Walk
+from hashcache.errors import UncanonicalError
+from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
+
+_SHOWN = 3
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One argument of a call: its name, its value, and the digest that went into the key."""
+
+    name: str
+    value: object
+    digest: bytes
+    mutable: bool
+
+
+def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:
+    """Return an argument with its digest.
+
+    Raises
+    ------
+    UncanonicalError
+        It has no canonical form, or one that differs between two looks.
+    """
+    walk = ArgumentWalk(relax=relax)
+    walk.trail.append(("%s", name))
+    digest = walk.digest(value)
+    if walk.unsure and _argument_digest(name, value, relax) != digest:
+        raise walk.refuse(value, "it says something else each time it is taken apart")
+    return Argument(name, value, digest, walk.mutable)
+
+
+class LookBack:
+    """What the arguments and captured values were before a call, for comparison after it."""
+
+    def __init__(
+        self, arguments: Iterable[Argument], fingerprint: Fingerprint, relax: Iterable[str] = ()
+    ) -> None:
+        self._relax = tuple(relax)
+        self._arguments = [
+            (argument, _argument_outline(argument, self._relax)) for argument in arguments if argument.mutable
+        ]
+        self._captured = [(watched, _captured_outline(watched)) for watched in fingerprint.watched]
+
+    def changes(self) -> list[str]:
+        """Return the paths that changed since, as ``atoms.calc.results['energy']``; empty if none did."""
+        changed: list[str] = []
+        for argument, before in self._arguments:
+            if _argument_digest(argument.name, argument.value, self._relax) != argument.digest:
+                changed += _differences(before, _argument_outline(argument, self._relax)) or [argument.name]
+        for watched, before in self._captured:
+            if watch_digest(watched.value) != watched.digest:
+                paths = _differences(before, _captured_outline(watched)) or [watched.name]
+                changed += [f"{path} (captured)" for path in paths]
+        return changed
+
+
+def describe(paths: list[str]) -> str:
+    """Return changed paths as a short list for a message."""
+    more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""
+    return ", ".join(paths[:_SHOWN]) + more
+
+
+def _argument_digest(name: str, value: object, relax: Iterable[str]) -> bytes | None:
+    walk = ArgumentWalk(relax=relax)
+    walk.trail.append(("%s", name))
+    try:
+        return walk.digest(value)
+    except UncanonicalError:
+        return None  # it had a form before, so it changed
+
+
+def _argument_outline(argument: Argument, relax: Iterable[str]) -> dict[str, bytes]:
+    return _outline(ArgumentWalk(relax=relax, outline={}), argument.name, argument.value)
+
+
+def _captured_outline(watched: Watched) -> dict[str, bytes]:
+    outline: dict[str, bytes] = {}
+    watch_digest(watched.value, outline)
+    return {watched.name + path: digest for path, digest in outline.items()}
+
+
+def _outline(walk: Walk, name: str, value: object) -> dict[str, bytes]:
+    walk.trail.append(("%s", name))
+    with suppress(UncanonicalError):  # the outline then reaches as far as the walk did
+        walk.digest(value)
+    return walk.outline or {}
+
+
+def _differences(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
+    """Return the innermost paths that differ between two outlines."""
+    paths = [
+        path for path in {**before, **after} if before.get(path) != after.get(path) and "<key " not in path
+    ]
+    return [path for path in paths if not any(_inside(other, path) for other in paths)]
+
+
+def _inside(inner: str, outer: str) -> bool:
+    return len(inner) > len(outer) and inner.startswith(outer) and inner[len(outer)] in ".[<"
+
+
+def digest(value: object) -> str:
+    """Return the digest of a value as keys use it: 32 hexadecimal digits.
+
+    Equal for two values exactly when type and value agree, in every process.
+
+    Raises
+    ------
+    UncanonicalError
+        The value has no canonical form.
+
+    Examples
+    --------
+    >>> import hashcache
+    >>> hashcache.digest([1, 2]) == hashcache.digest([1, 2])
+    True
+    >>> hashcache.digest(1) == hashcache.digest(True)
+    False
+    """
+    return digest_argument("value", value).digest.hex()

@@ -1,0 +1,31 @@
+"""What a store is: names and bytes, nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Protocol
+
+from hashcache.codec import Buffer
+
+
+class Store(Protocol):
+    """A place for entries.
+
+    Names are ``layer/group/digest``, in lower-case letters, digits and hyphens. Every method raises
+    `OSError` where the place cannot be reached; callers compute instead.
+    """
+
+    def get(self, name: str, size: int | None = None) -> bytes | None:
+        """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
+
+    def put(self, name: str, pieces: Sequence[Buffer]) -> None:
+        """Keep the concatenated pieces. A reader sees all of them, or what was there before."""
+
+    def delete(self, name: str) -> bool:
+        """Forget `name`; return whether it was there."""
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with the path `prefix` (a layer, or a layer and group)."""
+
+    def size(self, name: str) -> int:
+        """Return the bytes that `name` takes; 0 if it is not there."""

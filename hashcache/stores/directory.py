@@ -1,0 +1,119 @@
+"""Entries as files in one directory of the user's own."""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hashcache.codec import Buffer
+
+_FORMAT = "v1"
+_PARTIAL = ".partial"
+_counter = itertools.count()
+
+
+class DirectoryStore:
+    """One file per entry, under ``location/v1/layer/group/xx/``.
+
+    Nothing is made before the first `put`. Directories are made with mode 0700 and files with 0600,
+    since what lies here is executed by pickle when it is read: for the same reason a directory that
+    belongs to somebody else, or that others may write to, is refused.
+
+    Parameters
+    ----------
+    location : path
+        Made when first needed, with its parents.
+    """
+
+    def __init__(self, location: str | os.PathLike[str]) -> None:
+        self.location = Path(location).expanduser().absolute()
+        self._trusted = False
+
+    def __repr__(self) -> str:
+        return f"DirectoryStore({str(self.location)!r})"
+
+    def get(self, name: str, size: int | None = None) -> bytes | None:
+        """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
+        if not self._exists():
+            return None
+        try:
+            with open(self._path(name), "rb", buffering=0) as file:
+                return file.readall() if size is None else file.read(size)
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+
+    def put(self, name: str, pieces: Sequence[Buffer]) -> None:
+        """Write a file beside the target and rename it, so that no reader sees half of it."""
+        if not self._exists():
+            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._check_owner()
+        path = self._path(name)
+        partial = f"{path}.{os.getpid()}-{next(_counter)}{_PARTIAL}"
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
+        try:
+            handle = os.open(partial, flags, 0o600)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            handle = os.open(partial, flags, 0o600)
+        try:
+            with open(handle, "wb") as file:
+                for piece in pieces:
+                    file.write(piece)
+            os.replace(partial, path)
+        except BaseException:  # an interrupted write must not leave its half behind either
+            with contextlib.suppress(OSError):
+                os.unlink(partial)
+            raise
+
+    def delete(self, name: str) -> bool:
+        """Forget `name`; return whether it was there."""
+        try:
+            os.unlink(self._path(name))
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        return True
+
+    def names(self, prefix: str = "") -> Iterator[str]:
+        """Yield the names that begin with the path `prefix`, sorted."""
+        if not self._exists():
+            return
+        root = self.location / _FORMAT
+        for folder, subfolders, files in os.walk(root / prefix):
+            subfolders.sort()
+            parts = Path(folder).relative_to(root).parts
+            if len(parts) != 3:  # layer, group, first two digits
+                continue
+            for file in sorted(files):
+                if "." not in file:
+                    yield "/".join((parts[0], parts[1], parts[2] + file))
+
+    def size(self, name: str) -> int:
+        """Return the bytes that `name` takes; 0 if it is not there."""
+        try:
+            return os.stat(self._path(name)).st_size
+        except OSError:
+            return 0
+
+    def _path(self, name: str) -> str:
+        group, _, digest = name.rpartition("/")
+        return f"{self.location}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
+
+    def _exists(self) -> bool:
+        if not self._trusted and self.location.exists():
+            self._check_owner()
+        return self._trusted
+
+    def _check_owner(self) -> None:
+        status = os.stat(self.location)
+        if not stat.S_ISDIR(status.st_mode):
+            raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
+        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
+            raise PermissionError(
+                f"{self.location} belongs to or is writable by somebody else, who could plant entries "
+                f"that run code here; make it yours alone (chmod 700) or choose another location"
+            )
+        self._trusted = True
