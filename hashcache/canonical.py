@@ -21,6 +21,7 @@ Handler = Callable[[Any, "Sink"], None]
 # `marshal` writes any buffer as plain bytes, so only these exact types may reach it. Version 2 of its
 # format knows neither references nor interned strings: bytes are equal exactly when values are.
 _ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+ATOM = b"atom"  # marks values without parts in an outline
 _NESTS = frozenset({tuple, list, dict})
 _MARSHAL_VERSION = 2
 _PLAIN_DEPTH = 50
@@ -113,7 +114,7 @@ class Walk:
         kind = type(value)
         if kind in _ATOMS:
             digest = digest_frame("plain", _marshal(value))
-            self._record(digest)
+            self._record(digest, ATOM)
             return digest
         known = self._digests.get(id(value))
         if known is not None:
@@ -165,9 +166,9 @@ class Walk:
             path,
         )
 
-    def _record(self, digest: bytes) -> None:
+    def _record(self, digest: bytes, kind: bytes = b"") -> None:
         if self.outline is not None:
-            self.outline[self.path()] = digest
+            self.outline[self.path()] = kind + digest
 
     def _may_be_plain(self, value: Any) -> bool:
         if self.relax:

@@ -6,48 +6,18 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 _DERIVED = frozenset(
-    [
-        "__abstractmethods__",
-        "__annotate__",
-        "__annotate_func__",
-        "__annotations__",
-        "__annotations_cache__",
-        "__dict__",
-        "__doc__",
-        "__firstlineno__",
-        "__module__",
-        "__orig_bases__",
-        "__parameters__",
-        "__qualname__",
-        "__slotnames__",
-        "__static_attributes__",
-        "__subclasshook__",
-        "__type_params__",
-        "__weakref__",
-        "_abc_impl",
-    ]
+    """
+    __abstractmethods__ __annotate__ __annotate_func__ __annotations__ __annotations_cache__
+    __dict__ __doc__ __firstlineno__ __module__ __orig_bases__ __parameters__ __qualname__
+    __slotnames__ __static_attributes__ __type_params__ __weakref__ _abc_impl
+    """.split()  # noqa: SIM905
 )
 _ENUM_MACHINERY = frozenset(
-    [
-        "__new__",
-        "_all_bits_",
-        "_boundary_",
-        "_flag_mask_",
-        "_generate_next_value_",
-        "_hashable_values_",
-        "_inverted_",
-        "_member_map_",
-        "_member_names_",
-        "_member_type_",
-        "_new_member_",
-        "_numeric_repr_",
-        "_singles_mask_",
-        "_unhashable_values_",
-        "_unhashable_values_map_",
-        "_use_args_",
-        "_value2member_map_",
-        "_value_repr_",
-    ]
+    """
+    __new__ _all_bits_ _boundary_ _flag_mask_ _generate_next_value_ _hashable_values_ _inverted_
+    _member_map_ _member_names_ _member_type_ _new_member_ _numeric_repr_ _singles_mask_
+    _unhashable_values_ _unhashable_values_map_ _use_args_ _value2member_map_ _value_repr_
+    """.split()  # noqa: SIM905
 )
 
 

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hashcache.canonical import Walk
+from hashcache.canonical import ATOM, Walk
 from hashcache.errors import UncanonicalError
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
 
-_SHOWN = 3
+_SHOWN = 5
 
 
 @dataclass(frozen=True)
@@ -98,10 +98,12 @@ def _outline(walk: Walk, name: str, value: object) -> dict[str, bytes]:
 
 def _differences(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
     """Return the innermost paths that differ between two outlines."""
-    paths = [
-        path for path in {**before, **after} if before.get(path) != after.get(path) and "<key " not in path
-    ]
-    return [path for path in paths if not any(_inside(other, path) for other in paths)]
+    different = [path for path in {**before, **after} if before.get(path) != after.get(path)]
+    paths = [path for path in different if "<key " not in path]
+    # What took the place of a plain value is named by that place, not by all that is new inside.
+    replaced = {path for path in paths if before.get(path, b"").startswith(ATOM)}
+    paths = [path for path in paths if not any(_inside(path, other) for other in replaced)]
+    return [path for path in paths if path in replaced or not any(_inside(other, path) for other in paths)]
 
 
 def _inside(inner: str, outer: str) -> bool:
