@@ -97,13 +97,17 @@ def _outline(walk: Walk, name: str, value: object) -> dict[str, bytes]:
 
 
 def _differences(before: dict[str, bytes], after: dict[str, bytes]) -> list[str]:
-    """Return the innermost paths that differ between two outlines."""
+    """Return the innermost paths that differ between two outlines, in a form that people would write."""
     different = [path for path in {**before, **after} if before.get(path) != after.get(path)]
-    paths = [path for path in different if "<key " not in path]
-    # What took the place of a plain value is named by that place, not by all that is new inside.
-    replaced = {path for path in paths if before.get(path, b"").startswith(ATOM)}
-    paths = [path for path in paths if not any(_inside(path, other) for other in replaced)]
-    return [path for path in paths if path in replaced or not any(_inside(other, path) for other in paths)]
+    paths = [path for path in different if "<" not in path]  # keys and elements of sets have no such form
+    # What came, went or took the place of a plain value is named as a whole, not by all that is inside.
+    whole = {
+        path
+        for path in paths
+        if path not in before or path not in after or ATOM in (before[path][:4], after[path][:4])
+    }
+    paths = [path for path in paths if not any(_inside(path, other) for other in whole)]
+    return [path for path in paths if path in whole or not any(_inside(other, path) for other in paths)]
 
 
 def _inside(inner: str, outer: str) -> bool:

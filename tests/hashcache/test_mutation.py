@@ -1,0 +1,190 @@
+"""Looking back: a call that changed something is said so, and never stored."""
+
+from __future__ import annotations
+
+import random
+import warnings
+from typing import Any
+
+import numpy as np
+import pytest
+
+from hashcache import MutationError, MutationWarning, hashcache
+
+HISTORY: list[Any] = []
+TABLE = {"rate": [1.0, 2.0]}
+GENERATOR = random.Random(5)
+
+
+class Crystal:
+    def __init__(self) -> None:
+        self.calc = Calculator()
+        self.positions = np.zeros((2, 3))
+
+
+class Calculator:
+    def __init__(self) -> None:
+        self.results: dict[str, float] = {}
+        self._label = "x"
+
+    @property
+    def label(self) -> str:
+        return self._label
+
+
+def set_result(crystal):
+    crystal.calc.results["energy"] = 1.0
+
+
+def set_private(crystal):
+    crystal.calc._label = "y"
+
+
+def move(crystal):
+    crystal.positions[0, 0] = 1.0
+
+
+def add_attribute(crystal):
+    crystal.fresh = 1
+
+
+def replace(crystal):
+    crystal.calc = None
+
+
+@pytest.mark.parametrize(
+    ("change", "path"),
+    [
+        (set_result, "crystal.calc.results['energy']"),
+        (set_private, "crystal.calc.label"),
+        (move, "crystal.positions"),
+        (add_attribute, "crystal.fresh"),
+        (replace, "crystal.calc"),
+    ],
+)
+def test_the_warning_names_the_path_inside_an_object(change, path):
+    @hashcache
+    def f(crystal):
+        change(crystal)
+        return 1
+
+    with pytest.warns(MutationWarning) as caught:
+        assert f(Crystal()) == 1
+    assert f"f changed {path}; " in str(caught[0].message)
+    assert caught[0].filename == __file__
+    assert not list(f.entries())
+
+
+@pytest.mark.parametrize(
+    ("change", "value", "path"),
+    [
+        (lambda x: x.append(1), [0], "x[1]"),
+        (lambda x: x.clear(), [[0], 1], "x[0], x[1]"),
+        (lambda x: x[1].append(3), (1, [2]), "x[1][1]"),
+        (lambda x: x["a"]["b"].append(3), {"a": {"b": [1]}}, "x['a']['b'][1]"),
+        (lambda x: x.update(b=x.pop("a")), {"a": 1}, "x['b'], x['a']"),
+        (lambda x: x.add(4), {1}, "x"),
+        (lambda x: x.__setitem__(0, 5), bytearray(b"ab"), "x"),
+        (lambda x: x.__setitem__((0, 0), 5), np.zeros((2, 2)), "x"),
+        (lambda x: x.sort(), list(range(5000, 0, -1)), "x"),
+    ],
+)
+def test_the_warning_names_the_path_inside_containers(change, value, path):
+    @hashcache
+    def f(x):
+        change(x)
+        return 1
+
+    with pytest.warns(MutationWarning, match="not stored") as caught:
+        f(value)
+    named = str(caught[0].message).removeprefix(f.__qualname__ + " changed ").partition("; ")[0]
+    assert sorted(named.split(", ")) == sorted(path.split(", "))
+
+
+def test_a_captured_value_that_changes_is_no_result_to_keep():
+    @hashcache
+    def remember(x):
+        HISTORY.append(x)
+        return len(HISTORY)
+
+    with pytest.warns(MutationWarning, match=r"HISTORY\[0\] \(captured\)"):
+        assert remember(1) == 1
+    with pytest.warns(MutationWarning):
+        assert remember(1) == 2  # what the function itself would say now
+    HISTORY.clear()
+
+    @hashcache
+    def draw():
+        return GENERATOR.random()
+
+    with pytest.warns(MutationWarning, match="GENERATOR"):
+        first = draw()
+    with pytest.warns(MutationWarning, match="GENERATOR"):
+        assert draw() != first
+
+
+def test_a_captured_value_changed_by_others_is_seen():
+    @hashcache
+    def rate():
+        return TABLE["rate"][0]
+
+    assert (rate(), rate()) == (1.0, 1.0)
+    TABLE["rate"][0] = 3.0
+    assert rate() == 3.0
+    TABLE["rate"][0] = 1.0
+    assert rate() == 1.0
+    assert rate.stats() == {"hits": 2, "misses": 2}
+
+
+def test_reading_is_not_changing():
+    @hashcache
+    def f(crystal, table, array):
+        return len(crystal.calc.results) + sum(table) + array.sum() + TABLE["rate"][0]
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for _ in range(3):
+            f(Crystal(), [1, 2], np.ones(3))
+    assert f.stats() == {"hits": 2, "misses": 1}
+
+
+def test_error_raises_and_ignore_stores():
+    @hashcache(mutation="error")
+    def strict(x):
+        x.append(1)
+
+    with pytest.raises(MutationError, match=r"x\[0\]"):
+        strict([])
+
+    @hashcache(mutation="ignore")
+    def careless(x):
+        x.append(1)
+        return len(x)
+
+    assert careless([]) == 1
+    assert careless([]) == 1
+    assert careless.stats()["hits"] == 1
+
+
+def test_a_function_that_raises_leaves_nothing_behind():
+    @hashcache
+    def f(x):
+        raise KeyError(x)
+
+    for _ in range(2):
+        with pytest.raises(KeyError, match="1"):
+            f(1)
+    assert not list(f.entries())
+
+
+def test_returned_values_never_alias():
+    @hashcache
+    def f(x):
+        return {"a": np.zeros(3), "b": [1, 2]}
+
+    results = [f(1) for _ in range(3)]
+    for result in results:
+        assert result["a"].tolist() == [0, 0, 0]
+        assert result["b"] == [1, 2]
+        result["a"][0] = 7
+        result["b"].append(3)
