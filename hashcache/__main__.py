@@ -88,6 +88,7 @@ def _show(cache: Cache, options: argparse.Namespace) -> int:
     if not found:
         sys.stderr.write(f"hashcache: no stored result has a key that begins with {options.key}\n")
         return 1
+    found = [{**header, "code": cache.fingerprint_of(header)} for header in found]
     if options.json:
         _say(json.dumps(found, indent=2))
         return 0
@@ -96,16 +97,16 @@ def _show(cache: Cache, options: argparse.Namespace) -> int:
         _say(f"  result     {header['result']} ({header['codec']}, {_bytes(header['size'])})")
         _say(f"  computed   {_time(header['created'])} in {header['seconds']:.3g} s")
         _say(f"  by         {header['user']} on {header['host']}, Python {header['python']}")
-        for name, digest, text in header["parts"]:
+        for name, digest, text in [*header["parts"], *header["code"]["parts"]]:
             _say(f"  {name} = {text}  [{digest[:12]}]")
-        for assumption in header["assumptions"]:
+        for assumption in header["code"]["assumptions"]:
             _say(f"  assuming {assumption}")
     return 0
 
 
 def _clear(cache: Cache, options: argparse.Namespace) -> int:
-    if options.layer is None and options.function is None:
-        removed = cache.clear()
+    if options.function is None:
+        removed = cache.clear(options.layer or "")  # damaged ones too
     else:
         removed = sum(cache.store.delete(header["name"]) for header in _chosen(cache, options))
     _say(json.dumps({"removed": removed}) if options.json else f"removed {removed} stored results")

@@ -13,6 +13,7 @@ from typing import Any, ParamSpec, TypeVar, overload
 from hashcache import canonical, entry
 from hashcache.decorator import Cached, Options
 from hashcache.errors import TornEntryError, UnknownFormatError
+from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
 from hashcache.stores import DirectoryStore, Store
 
@@ -163,22 +164,29 @@ class Cache:
 
     def entries(self, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Yield the header of every stored result, with its name and size; damaged ones are left out."""
-        store = self.store
-        for name in store.names(prefix):
-            data = store.get(name, entry.HEAD_SIZE)
-            if data is not None and entry.header_size(data) > len(data):
-                data = store.get(name, entry.header_size(data))
-            if data is None:
-                continue  # deleted since it was listed
-            try:
-                header = entry.peek(data)
-            except (TornEntryError, UnknownFormatError):
-                continue
-            yield {**header, "name": name, "size": store.size(name)}
+        for name in self.store.names(prefix):
+            header = self._header(name) if is_result(name) else None
+            if header is not None:
+                yield {**header, "name": name, "size": self.store.size(name)}
+
+    def fingerprint_of(self, header: dict[str, Any]) -> dict[str, Any]:
+        """Return parts and assumptions of the fingerprint that a result was stored with, if still listed."""
+        group = header["name"].rpartition("/")[0]
+        listed = self._header(fingerprint_name(group, bytes.fromhex(header["fingerprint"])))
+        return listed or {"parts": [], "assumptions": []}
 
     def clear(self, prefix: str = "") -> int:
         """Delete every stored result; return how many there were."""
-        return sum(self.store.delete(name) for name in list(self.store.names(prefix)))
+        return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
+
+    def _header(self, name: str) -> dict[str, Any] | None:
+        data = self.store.get(name, entry.HEAD_SIZE)
+        if data is not None and entry.header_size(data) > len(data):
+            data = self.store.get(name, entry.header_size(data))
+        try:
+            return None if data is None else entry.peek(data)
+        except (TornEntryError, UnknownFormatError):
+            return None
 
     # -- speaking --------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import io
 import math
 import pickle
@@ -45,6 +46,7 @@ class ArrayCodec:
 
     name = "arrays"
     most_nodes = 10_000  # beyond, a nest is mostly Python objects and pickle is faster
+    deepest = 50  # beyond, JSON could meet the recursion limit of whoever reads it
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is an array, a scalar, or a nest of builtins."""
@@ -57,11 +59,11 @@ class ArrayCodec:
         seen: set[int] = set()
         nodes = 0
 
-        def describe(value: Any) -> Any:
+        def describe(value: Any, depth: int = 0) -> Any:
             nonlocal nodes
             nodes += 1
-            if nodes > self.most_nodes:
-                raise UnencodableError("more nodes than this codec takes")
+            if nodes > self.most_nodes or depth > self.deepest:
+                raise UnencodableError("a nest larger or deeper than this codec takes")
             kind = type(value)
             if kind in _PLAIN:
                 return _PLAIN[kind][0](value)
@@ -70,9 +72,10 @@ class ArrayCodec:
                     raise UnencodableError("a part that occurs twice has to stay one object")
                 seen.add(id(value))
             if kind in (list, tuple):
-                return [kind.__name__, *map(describe, value)]
+                return [kind.__name__, *(describe(element, depth + 1) for element in value)]
             if kind is dict:
-                return ["dict", *([describe(key), describe(element)] for key, element in value.items())]
+                pairs = ([describe(key, depth + 1), describe(part, depth + 1)] for key, part in value.items())
+                return ["dict", *pairs]
             return _describe_array(value, frames)
 
         return Payload(describe(value), frames)
@@ -141,11 +144,14 @@ def _from_bits(text: str) -> float:
 
 
 def _describe_array(value: Any, frames: list[Buffer]) -> Any:
+    kind = type(value)
+    if kind.__module__ != "numpy":  # NumPy may not be installed
+        raise UnencodableError(f"{kind.__qualname__} is neither an array nor a builtin")
     import numpy as np
 
     scalar = isinstance(value, np.generic)
-    if not scalar and type(value) is not np.ndarray:
-        raise UnencodableError(f"{type(value).__qualname__} is neither an array nor a builtin")
+    if not scalar and kind is not np.ndarray:
+        raise UnencodableError(f"{kind.__qualname__} is neither an array nor a builtin")
     dtype = value.dtype
     if dtype.hasobject or dtype.names is not None or dtype.metadata is not None or dtype.subdtype is not None:
         raise UnencodableError(f"arrays of {dtype} need pickle")
@@ -153,7 +159,19 @@ def _describe_array(value: Any, frames: list[Buffer]) -> Any:
     order: Literal["F", "C"] = "F" if array.flags.f_contiguous and not array.flags.c_contiguous else "C"
     flat = array.ravel(order=order)
     frames.append(flat.view(np.uint8).data if flat.size and dtype.itemsize else b"")
-    return ["scalar" if scalar else "array", dtype.str, list(array.shape), order, len(frames) - 1]
+    return ["scalar" if scalar else "array", _spell(dtype), list(array.shape), order, len(frames) - 1]
+
+
+def _spell(dtype: Any) -> str:
+    import numpy as np
+
+    # By size alone, bfloat16 would come back as "V2", and C's long long as its equal, long.
+    for text in (dtype.str, dtype.byteorder + dtype.char):
+        with contextlib.suppress(TypeError):
+            found = np.dtype(text)
+            if found == dtype and found.type is dtype.type:
+                return str(text)
+    raise UnencodableError(f"no text stands for the dtype {dtype}")
 
 
 def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> Any:
@@ -161,12 +179,7 @@ def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> A
 
     dtype, shape, order, frame = parts
     # A copy of its own, so that a hit can be written to and harms nobody.
-    array = (
-        np.frombuffer(bytearray(frames[frame]), dtype=np.dtype(dtype))
-        if math.prod(shape)
-        else np.empty(0, dtype)
-    )
-    array = array.reshape(shape, order=order)
+    array = np.ndarray(tuple(shape), np.dtype(dtype), bytearray(frames[frame]), order=order)
     return array[()] if kind == "scalar" else array
 
 
@@ -189,7 +202,10 @@ class PickleCodec:
             text = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
         except Exception as error:  # pickle raises whatever __reduce__ does
             text, buffers = _cloudpickled(value, error)
-        return Payload(None, [text, *(buffer.raw() for buffer in buffers)])
+        try:
+            return Payload(None, [text, *(buffer.raw() for buffer in buffers)])
+        except BufferError as error:
+            raise UnencodableError(f"a buffer of it has gaps: {error}") from error
 
     def decode(self, payload: Payload) -> Any:
         """Return the unpickled value, its buffers copied."""
@@ -263,4 +279,8 @@ def encode(value: Any, codecs: Sequence[Codec]) -> tuple[str, Payload]:
                 return codec.name, codec.encode(value)
             except UnencodableError as error:
                 refusal = error
+            except Exception as error:  # a codec of the user's own
+                raise UnencodableError(
+                    f"codec {codec.name!r} failed with {type(error).__name__}: {error}"
+                ) from error
     raise refusal or UnencodableError(f"no codec takes a {type(value).__module__}.{type(value).__qualname__}")

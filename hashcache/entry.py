@@ -7,7 +7,8 @@ Layout, all integers little-endian (documented for other readers in docs/on-disk
     12  4  length of the header
     16  8  length of the whole entry
     24 16  xxh3-128 over everything but these 16 bytes
-    40     header: JSON in UTF-8
+    40 16  xxh3-128 over the header
+    56     header: JSON in UTF-8
     ...    frames, each at a multiple of 64 bytes
 """
 
@@ -18,14 +19,14 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
-from xxhash import xxh3_128
+from xxhash import xxh3_128, xxh3_128_digest
 
 from hashcache.codec import Buffer, Payload
 from hashcache.errors import TornEntryError, UnknownFormatError
 
 MAGIC = b"\x89HCASH\r\n"
 VERSION = 1
-_HEAD = struct.Struct("<8sIIQ16s")
+_HEAD = struct.Struct("<8sIIQ16s16s")
 _ALIGNMENT = 64
 HEAD_SIZE = 16_384  # bytes in which the header of most entries lies
 
@@ -42,11 +43,11 @@ def pack(header: dict[str, Any], payload: Payload) -> list[Buffer]:
         pieces.append(bytes(-place % _ALIGNMENT))
         pieces.append(frame)
         place += -place % _ALIGNMENT + size
-    front = _HEAD.pack(MAGIC, VERSION, len(text), place, bytes(16))[:24]
-    checksum = xxh3_128(front)
+    head = _HEAD.pack(MAGIC, VERSION, len(text), place, bytes(16), xxh3_128_digest(text))
+    checksum = xxh3_128(head[:24] + head[40:])
     for piece in pieces:
         checksum.update(piece)
-    return [front + checksum.digest(), *pieces]
+    return [head[:24] + checksum.digest() + head[40:], *pieces]
 
 
 def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
@@ -64,7 +65,7 @@ def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
     if struct.unpack_from("<Q", view, 16)[0] != len(view):
         raise TornEntryError("it is shorter or longer than it says")
     checksum = xxh3_128(view[:24])
-    checksum.update(view[_HEAD.size :])
+    checksum.update(view[40:])
     if checksum.digest() != bytes(view[24:40]):
         raise TornEntryError("its checksum does not match")
     frames = []
@@ -76,7 +77,7 @@ def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
 
 
 def peek(data: bytes) -> dict[str, Any]:
-    """Return the header from the first bytes of an entry, unchecked: for listings, not for values.
+    """Return the header from the first bytes of an entry; what follows is not looked at.
 
     Raises
     ------
@@ -87,23 +88,24 @@ def peek(data: bytes) -> dict[str, Any]:
 
 
 def header_size(data: bytes) -> int:
-    """Return how many bytes of an entry have to be read for its header."""
-    return _HEAD.size + int(struct.unpack_from("<I", data, 12)[0]) if len(data) >= _HEAD.size else 0
+    """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
+    if len(data) < _HEAD.size or not data.startswith(MAGIC):
+        return 0
+    _, _, length, total, _, _ = _HEAD.unpack_from(data)
+    return min(_HEAD.size + int(length), int(total))
 
 
 def _header(view: memoryview) -> tuple[dict[str, Any], int]:
     if len(view) < _HEAD.size or bytes(view[:8]) != MAGIC:
         raise TornEntryError("it does not begin as an entry does")
-    _, version, length, _, _ = _HEAD.unpack_from(view)
+    _, version, length, _, _, checksum = _HEAD.unpack_from(view)
     if version != VERSION:
         raise UnknownFormatError(f"it has format version {version}, and this is version {VERSION}")
     end = _HEAD.size + length
-    try:
-        header = json.loads(bytes(view[_HEAD.size : end]))
-    except ValueError as error:
-        raise TornEntryError("its header cannot be read") from error
-    if not isinstance(header, dict):
-        raise TornEntryError("its header is no object")
+    text = bytes(view[_HEAD.size : end])
+    if xxh3_128_digest(text) != checksum:  # before anything is made of it
+        raise TornEntryError("its header is damaged")
+    header: dict[str, Any] = json.loads(text)
     return header, end
 
 

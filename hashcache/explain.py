@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -61,33 +63,53 @@ def explain(call: Call) -> Explanation:
 
 def _changes(call: Call, parts: list[Part]) -> tuple[str, ...] | None:
     """Return the differences from the nearest stored result of the function; None if there is none."""
-    now = {part.name: (part.digest.hex(), part.text) for part in parts}
-    nearest: dict[str, tuple[str, str]] | None = None
-    best: tuple[int, float] = (-1, 0.0)
     try:
-        for count, header in enumerate(call.layer.entries(call.function)):
-            then = _stored_parts(header)
-            same = sum(then.get(name, ("",))[0] == digest for name, (digest, _) in now.items())
-            score = (same, float(header.get("created", 0.0)))
-            if score > best:
-                nearest, best = then, score
-            if count >= _COMPARED:
-                break
+        nearest = _nearest(call)
     except OSError:
         return None  # a store that cannot be read has nothing to compare with
     if nearest is None:
         return None
-    changes = []
-    for name in [*now, *(name for name in nearest if name not in now)]:
-        old, new = nearest.get(name), now.get(name)
+    now = _rows(part.row() for part in parts)
+    if nearest["fingerprint"] == call.fingerprint.digest.hex():
+        captured = [part.row() for part in call.fingerprint.parts]
+    else:
+        captured = call.layer.cache.fingerprint_of(nearest)["parts"]
+        if not captured:
+            return ("code or captured values: changed",)
+    return tuple(_differences(_rows([*nearest["parts"], *captured]), now))
+
+
+def _nearest(call: Call) -> dict[str, Any] | None:
+    """Return the header of the stored result that shares most with a call; of equals the newest."""
+    own = {part.name: part.digest.hex() for part in call.own_parts()}
+    fingerprint = call.fingerprint.digest.hex()
+
+    def likeness(header: dict[str, Any]) -> tuple[int, float]:
+        # Parts inside an argument are details of that argument.
+        same = sum(": " not in name and own.get(name) == digest for name, digest, _ in header["parts"])
+        return same + (header["fingerprint"] == fingerprint), float(header["created"])
+
+    entries = itertools.islice(call.layer.entries(call.function), _COMPARED)
+    return max(entries, key=likeness, default=None)
+
+
+def _rows(rows: Iterable[Sequence[str]]) -> dict[str, tuple[str, str]]:
+    named: dict[str, tuple[str, str]] = {}
+    for name, digest, text in rows:
+        unique, count = name, 1
+        while unique in named:  # two helpers of one name, in different modules
+            count += 1
+            unique = f"{name} ({count})"
+        named[unique] = (digest, text)
+    return named
+
+
+def _differences(then: dict[str, tuple[str, str]], now: dict[str, tuple[str, str]]) -> Iterator[str]:
+    for name in [*now, *(name for name in then if name not in now)]:
+        old, new = then.get(name), now.get(name)
         if old is None and new is not None:
-            changes.append(f"{name}: new ({new[1]})")
+            yield f"{name}: new ({new[1]})"
         elif new is None and old is not None:
-            changes.append(f"{name}: gone ({old[1]})")
+            yield f"{name}: gone ({old[1]})"
         elif old is not None and new is not None and old[0] != new[0]:
-            changes.append(f"{name}: {old[1]} -> {new[1]}" if old[1] != new[1] else f"{name}: changed")
-    return tuple(changes)
-
-
-def _stored_parts(header: dict[str, Any]) -> dict[str, tuple[str, str]]:
-    return {name: (digest, text) for name, digest, text in header.get("parts", ())}
+            yield f"{name}: {old[1]} -> {new[1]}" if old[1] != new[1] else f"{name}: changed"

@@ -56,6 +56,10 @@ class Part:
     digest: bytes
     text: str
 
+    def row(self) -> tuple[str, str, str]:
+        """Return the part as it is stored: name, digest, text."""
+        return self.name, self.digest.hex(), self.text
+
     @property
     def name(self) -> str:
         """What people call it."""

@@ -37,3 +37,16 @@ class Key:
 def group_name(layer: str, function: str) -> str:
     """Return the part of a store name that all results of one function share."""
     return f"{layer}/{digest_frame('function', function.encode()).hex()[:16]}"
+
+
+def fingerprint_name(group: str, digest: bytes) -> str:
+    """Return where the parts of a fingerprint are listed, once for all results that share it."""
+    return f"{group}/{FINGERPRINT_MARK}{digest.hex()}"
+
+
+FINGERPRINT_MARK = "f-"
+
+
+def is_result(name: str) -> bool:
+    """Return whether a store name is that of a result, rather than of a listing beside it."""
+    return not name.rpartition("/")[2].startswith(FINGERPRINT_MARK)

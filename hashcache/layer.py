@@ -11,10 +11,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from hashcache import entry
-from hashcache.codec import CODECS, Codec, encode
+from hashcache.codec import CODECS, Codec, Payload, encode
 from hashcache.digest import Framed
 from hashcache.errors import (
     MutationError,
@@ -25,8 +26,8 @@ from hashcache.errors import (
     UnencodableError,
     UnknownFormatError,
 )
-from hashcache.fingerprint import Fingerprint, Part
-from hashcache.key import Key, group_name
+from hashcache.fingerprint import Fingerprint, Part, fingerprint
+from hashcache.key import Key, fingerprint_name, group_name
 from hashcache.mutation import Argument, LookBack, describe, digest_argument
 from hashcache.preview import preview
 
@@ -67,10 +68,21 @@ class Call:
             sink.write(f"argument {argument.name}", argument.digest)
         return Key(self.layer.name, self.function, sink.digest().hex())
 
+    def own_parts(self) -> list[Part]:
+        """Return what went into the key besides the fingerprint: salt and arguments."""
+        parts = self.layer.salt_parts(self.version)
+        for argument in self.arguments:
+            tag = f"argument {argument.name}"
+            parts.append(Part("", tag, argument.digest, preview(argument.value)))
+            if isinstance(argument.value, FunctionType):
+                # Already in the digest above; listed so that a changed callback can say what changed.
+                inner = fingerprint(argument.value).parts
+                parts += [Part(tag, part.name, part.digest, part.text) for part in inner]
+        return parts
+
     def parts(self) -> list[Part]:
         """Return everything that went into the key, in a stable order."""
-        arguments = [Part("", f"argument {a.name}", a.digest, preview(a.value)) for a in self.arguments]
-        return [*self.layer.salt_parts(self.version), *self.fingerprint.parts, *arguments]
+        return [*self.own_parts(), *self.fingerprint.parts]
 
 
 class Layer:
@@ -239,13 +251,22 @@ class Layer:
             "host": socket.gethostname(),
             "user": _user(),
             "result": preview(value),
-            "parts": [[part.name, part.digest.hex(), part.text] for part in call.parts()],
-            "assumptions": list(call.fingerprint.assumptions),
+            "parts": [part.row() for part in call.own_parts()],
+            "fingerprint": call.fingerprint.digest.hex(),
         }
         try:
+            self._keep_fingerprint(call)
             self.cache.store.put(call.key.name, entry.pack(header, payload))
         except OSError as error:
             self._store_failed("write", error, stats)
+
+    def _keep_fingerprint(self, call: Call) -> None:
+        # Beside the results rather than in each: it is the same for all arguments, and can be long.
+        name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
+        if self.cache.store.size(name) == 0:
+            rows = [part.row() for part in call.fingerprint.parts]
+            header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
+            self.cache.store.put(name, entry.pack(header, Payload(None, ())))
 
     def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
         stats[f"failed to {what}"] += 1

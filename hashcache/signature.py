@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import types
 from collections.abc import Callable
 from typing import Any
 
@@ -37,8 +38,7 @@ class Signature:
 
     def __init__(self, function: Callable[..., Any], ignore: tuple[str, ...] = ()) -> None:
         try:
-            # The function that is called, not the one it claims to wrap.
-            parameters = list(inspect.signature(function, follow_wrapped=False).parameters.values())
+            parameters = list(inspect.signature(_bare(function), follow_wrapped=False).parameters.values())
         except (TypeError, ValueError):  # compiled functions often have none
             parameters = [
                 inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
@@ -51,7 +51,18 @@ class Signature:
                 f"its parameters are {[parameter.name for parameter in parameters]}"
             )
         self.names = tuple(parameter.name for parameter in parameters if parameter.name not in ignore)
-        self.bind = _binder(getattr(function, "__name__", "function"), parameters, self.names)
+        name = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
+        self.bind = _binder(name, parameters, self.names)
+
+
+def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Return the function that is called, not the one that its ``__signature__`` says it wraps."""
+    if not isinstance(function, types.FunctionType):
+        return function
+    code, names = function.__code__, function.__globals__
+    bare = types.FunctionType(code, names, None, function.__defaults__, function.__closure__)
+    bare.__kwdefaults__ = function.__kwdefaults__
+    return bare
 
 
 def _binder(name: str, parameters: list[inspect.Parameter], kept: tuple[str, ...]) -> _Binder:

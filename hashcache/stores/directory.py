@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import itertools
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -13,7 +12,6 @@ from hashcache.codec import Buffer
 
 _FORMAT = "v1"
 _PARTIAL = ".partial"
-_counter = itertools.count()
 
 
 class DirectoryStore:
@@ -31,7 +29,6 @@ class DirectoryStore:
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
         self.location = Path(location).expanduser().absolute()
-        self._trusted = False
 
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.location)!r})"
@@ -50,14 +47,15 @@ class DirectoryStore:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
         if not self._exists():
             self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._check_owner()
+            self._exists()  # somebody else may have been faster
         path = self._path(name)
-        partial = f"{path}.{os.getpid()}-{next(_counter)}{_PARTIAL}"
+        # Not from the process id: containers use the same ones again, and a killed one leaves its file.
+        partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             handle = os.open(partial, flags, 0o600)
         except FileNotFoundError:
-            os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
+            self._make_folders(name)
             handle = os.open(partial, flags, 0o600)
         try:
             with open(handle, "wb") as file:
@@ -102,13 +100,19 @@ class DirectoryStore:
         group, _, digest = name.rpartition("/")
         return f"{self.location}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
 
-    def _exists(self) -> bool:
-        if not self._trusted and self.location.exists():
-            self._check_owner()
-        return self._trusted
+    def _make_folders(self, name: str) -> None:
+        folder = self.location
+        # Level by level: os.makedirs gives its mode to the last one only.
+        for part in Path(self._path(name)).parent.relative_to(folder).parts:
+            folder = folder / part
+            folder.mkdir(mode=0o700, exist_ok=True)
 
-    def _check_owner(self) -> None:
-        status = os.stat(self.location)
+    def _exists(self) -> bool:
+        # Looked at every time, since what was deleted can be made again by somebody else.
+        try:
+            status = os.stat(self.location)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
         if not stat.S_ISDIR(status.st_mode):
             raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
         if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
@@ -116,4 +120,4 @@ class DirectoryStore:
                 f"{self.location} belongs to or is writable by somebody else, who could plant entries "
                 f"that run code here; make it yours alone (chmod 700) or choose another location"
             )
-        self._trusted = True
+        return True
