@@ -27,9 +27,11 @@ class Payload:
 
 
 class Codec(Protocol):
-    """What a codec has to be. `name` is written into entries, so it must never be given another meaning."""
+    """What a codec has to be."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """Written into entries, so it must never be given another meaning."""
 
     def accepts(self, value: Any) -> bool:
         """Return whether `encode` can be tried on the value."""

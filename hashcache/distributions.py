@@ -90,31 +90,39 @@ def _origin_of_unloaded(top: str) -> str | None:
 
 @functools.lru_cache(maxsize=1024)
 def version_of(top: str) -> str | None:
-    """Return the version of the distribution that provides top-level module `top`, if recorded."""
-    from importlib import metadata  # 15 ms, and only needed when code of a distribution is captured
+    """Return the version of the distribution that provides top-level module `top`, if recorded.
 
-    try:
-        return metadata.version(top)
-    except (metadata.PackageNotFoundError, ValueError):
-        # The distribution has another name than its module, as PyYAML and yaml do.
-        return _recorded_version(top) or _listed_version(top)
+    Read off the names of the folders that installers leave, since importing `importlib.metadata` alone
+    takes longer than a warm call of most cached functions.
+    """
+    # Most distributions have the name of their module; PyYAML and yaml do not.
+    return _installed().get(top.lower()) or _recorded_version(top) or _listed_version(top)
+
+
+@functools.lru_cache(maxsize=1)
+def _installed() -> dict[str, str]:
+    found = {}
+    for root in _PACKAGES:
+        for folder in glob.glob("*.dist-info", root_dir=root):
+            name, _, version = folder.removesuffix(".dist-info").partition("-")
+            found[name.lower()] = version
+    return found
 
 
 def _recorded_version(top: str) -> str | None:
     """Return the versions of all distributions whose record of files names the module."""
-    marks = tuple(f"\n{top}{end}" for end in ("/", ".py,", ".")) if top else ()
-    found = []
+    marks = tuple(f"\n{top}{end}" for end in ("/", ".py,", "."))
+    found = set()
     for root in _PACKAGES:
-        for record in glob.glob(f"{glob.escape(root)}*.dist-info/RECORD"):
+        for folder in glob.glob("*.dist-info", root_dir=root):
             try:
-                with open(record, encoding="utf-8", errors="replace") as file:
+                with open(os.path.join(root, folder, "RECORD"), encoding="utf-8", errors="replace") as file:
                     text = "\n" + file.read()
             except OSError:
                 continue
             if any(mark in text for mark in marks):
-                name = os.path.basename(os.path.dirname(record)).removesuffix(".dist-info")
-                found.append(name.rpartition("-")[2])
-    return "+".join(sorted(set(found))) or None
+                found.add(folder.removesuffix(".dist-info").partition("-")[2])
+    return "+".join(sorted(found)) or None
 
 
 def _listed_version(top: str) -> str | None:

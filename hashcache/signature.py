@@ -51,8 +51,7 @@ class Signature:
                 f"its parameters are {[parameter.name for parameter in parameters]}"
             )
         self.names = tuple(parameter.name for parameter in parameters if parameter.name not in ignore)
-        name = getattr(function, "__qualname__", None) or getattr(function, "__name__", "function")
-        self.bind = _binder(name, parameters, self.names)
+        self.bind = _binder(str(getattr(function, "__qualname__", "function")), parameters, self.names)
 
 
 def _bare(function: Callable[..., Any]) -> Callable[..., Any]:

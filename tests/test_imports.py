@@ -94,9 +94,11 @@ def watch(event, arguments):
 sys.addaudithook(watch)
 sys.dont_write_bytecode = True
 import logging, warnings
-state = (list(warnings.filters), logging.root.handlers[:], logging.root.level, sys.getrecursionlimit())
+def settings():
+    return list(warnings.filters), logging.root.handlers[:], logging.root.level, sys.getrecursionlimit()
+state = settings()
 import PACKAGE
-assert (list(warnings.filters), logging.root.handlers[:], logging.root.level, sys.getrecursionlimit()) == state
+assert settings() == state
 assert dict(os.environ) == environment
 print(json.dumps([written, sorted({name.partition(".")[0] for name in set(sys.modules) - before})]))
 """

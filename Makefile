@@ -1,0 +1,41 @@
+# Every target that runs something makes the environment that it needs, under .venv/.
+PYTHON ?= python3
+
+.PHONY: demo test test-all slow bench lint clean
+
+demo: .venv/demo/ready          ## the examples, on real input
+	.venv/demo/bin/python examples/metals.py
+	.venv/demo/bin/python examples/coalescent.py
+
+test: .venv/test/ready          ## the test suite
+	.venv/test/bin/python -m pytest -n 2
+
+slow: .venv/test/ready          ## the thorough runs: long hypothesis searches, many processes
+	.venv/test/bin/python -m pytest -n 2 -m slow
+
+bench: .venv/test/ready         ## speed against named alternatives, as ratios
+	.venv/test/bin/python -m pip install --quiet --editable '.[bench]'
+	.venv/test/bin/python -m pytest -m bench -s
+
+test-all: .venv/test/ready      ## the suite on every CPython at hand
+	.venv/test/bin/python -m nox
+
+lint: .venv/test/ready          ## style and types
+	.venv/test/bin/python -m ruff check .
+	.venv/test/bin/python -m ruff format --check .
+	.venv/test/bin/python -m mypy
+
+.venv/demo/ready: pyproject.toml $(shell find hashcache phasic -name '*.py')
+	$(PYTHON) -m venv .venv/demo
+	.venv/demo/bin/python -m pip install --quiet --upgrade pip
+	.venv/demo/bin/python -m pip install --quiet '.[examples]'
+	touch $@
+
+.venv/test/ready: pyproject.toml
+	$(PYTHON) -m venv .venv/test
+	.venv/test/bin/python -m pip install --quiet --upgrade pip
+	.venv/test/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+clean:
+	rm -rf .venv .nox .pytest_cache .mypy_cache .ruff_cache .hypothesis
