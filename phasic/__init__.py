@@ -1,0 +1,39 @@
+"""Phase-type distributions on graphs.
+
+Importing this package loads NumPy and nothing heavier: compiled kernels come with the first number
+that is asked for.
+"""
+
+from __future__ import annotations
+
+from phasic import models
+from phasic.arrays import GraphArrays
+from phasic.errors import (
+    AbsorptionError,
+    CallbackError,
+    GraphError,
+    ParameterError,
+    PhasicError,
+    VertexNotFoundError,
+)
+from phasic.graph import Graph
+from phasic.initial import with_ipv
+from phasic.vertex import Edge, Vertex
+
+callback = with_ipv
+
+__all__ = [
+    "AbsorptionError",
+    "CallbackError",
+    "Edge",
+    "Graph",
+    "GraphArrays",
+    "GraphError",
+    "ParameterError",
+    "PhasicError",
+    "Vertex",
+    "VertexNotFoundError",
+    "callback",
+    "models",
+    "with_ipv",
+]

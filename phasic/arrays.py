@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -80,14 +81,27 @@ class GraphArrays:
         alpha.flags.writeable = False
         return alpha
 
+    @cached_property
+    def acyclic(self) -> bool:
+        """Whether no path of edges, of whatever weight, comes back to where it began."""
+        arriving = np.bincount(self.targets, minlength=self.n_vertices).tolist()
+        offsets, targets = self.offsets.tolist(), self.targets.tolist()
+        ready = [v for v, count in enumerate(arriving) if count == 0]
+        for v in ready:  # grows as vertices lose their last arriving edge
+            for target in targets[offsets[v] : offsets[v + 1]]:
+                arriving[target] -= 1
+                if arriving[target] == 0:
+                    ready.append(target)
+        return len(ready) == self.n_vertices
+
     def weights(self, theta: Floats | None = None) -> Floats:
         """Return the weight of every edge at `theta` (default: all ones), float64[m].
 
         Raises
         ------
         ParameterError
-            `theta` has another length than the graph has parameters, or is not finite, or makes a
-            weight negative.
+            `theta` has another length than the graph has parameters, or is not finite, or gives an
+            edge a weight that cannot be (see `checked`).
         """
         theta = np.ones(self.n_parameters) if theta is None else np.asarray(theta, dtype=np.float64)
         if theta.shape != (self.n_parameters,):
@@ -97,16 +111,45 @@ class GraphArrays:
             )
         if not np.isfinite(theta).all():
             raise ParameterError(f"theta is {theta}; every entry must be finite")
-        weights = self.coefficients @ theta
-        if weights.size and weights.min() < 0.0:
-            edge = int(weights.argmin())
+        return self.checked(self.coefficients @ theta, f"theta = {theta}")
+
+    def checked(self, weights: Floats, cause: str) -> Floats:
+        """Return `weights`, float64[m], if edges can have them; `cause` says where they come from.
+
+        Raises
+        ------
+        ParameterError
+            A weight is negative or not finite, or one-step probabilities out of a state of a discrete
+            graph sum to more than one.
+        """
+        bad = ~((weights >= 0.0) & (weights < np.inf))
+        if bad.any():
+            edge = int(bad.argmax())
             source = int(np.searchsorted(self.offsets, edge, side="right")) - 1
             raise ParameterError(
-                f"theta = {theta} gives the edge from state {self.states[source].tolist()} to "
-                f"{self.states[self.targets[edge]].tolist()} the negative weight {weights[edge]:g}; "
-                f"rates and probabilities must not be negative"
+                f"{cause} gives the edge from state {self.states[source].tolist()} to "
+                f"{self.states[self.targets[edge]].tolist()} the weight {weights[edge]:g}; "
+                f"rates and probabilities must be finite and not negative"
             )
+        if self.discrete:
+            sources = np.repeat(np.arange(self.n_vertices), np.diff(self.offsets))
+            sums = np.bincount(sources, weights, minlength=self.n_vertices)
+            if sums.max(initial=0.0) > 1.0 + 1e-9:
+                source = int(sums.argmax())
+                raise ParameterError(
+                    f"{cause} gives state {self.states[source].tolist()} of a discrete graph one-step "
+                    f"probabilities that sum to {sums[source]:.12g}, more than one"
+                )
         return weights
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return the fields by name, for storing."""
+        return {field.name: getattr(self, field.name) for field in fields(self)}
+
+    @classmethod
+    def from_dict(cls, content: dict[str, Any]) -> GraphArrays:
+        """Return the graph with these fields."""
+        return cls(**content)
 
     @cached_property
     def content_hash(self) -> str:

@@ -1,0 +1,37 @@
+"""From theta to the weight of every edge: the sum that nearly every model uses, and two other ways."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+
+from phasic.arrays import Floats, GraphArrays
+from phasic.errors import ParameterError
+
+Weighting = Callable[[GraphArrays, "Floats | None"], Floats]
+Given = Callable[[Floats, Floats], float]
+
+
+def linear(arrays: GraphArrays, theta: Floats | None) -> Floats:
+    """Return ``sum(c * theta)`` of every edge; None stands for all ones."""
+    return arrays.weights(theta)
+
+
+def product(arrays: GraphArrays, theta: Floats | None) -> Floats:
+    """Return ``prod(c * theta)`` of every edge, added up as logarithms."""
+    if theta is None or theta.shape != (arrays.n_parameters,):
+        raise ParameterError(f"theta is {theta}, but the graph expects {arrays.n_parameters} parameters")
+    factors = arrays.coefficients * theta
+    if (factors < 0.0).any():
+        raise ParameterError(f"theta = {theta} gives a negative factor; log=True needs positive ones")
+    with np.errstate(divide="ignore"):  # a factor of zero makes the product zero
+        return arrays.checked(np.exp(np.log(factors).sum(axis=1)), f"theta = {theta} with log=True")
+
+
+def given(arrays: GraphArrays, theta: Floats | None, callback: Given) -> Floats:
+    """Return ``callback(theta, c)`` of every edge."""
+    if theta is None:
+        raise ParameterError("a callback for weights needs theta")
+    weights = [float(callback(theta.copy(), row.copy())) for row in arrays.coefficients]
+    return arrays.checked(np.array(weights), f"theta = {theta} with the callback")
