@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dis
 import inspect
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -33,7 +34,8 @@ _SILENT = frozenset({"NOP", "RESUME", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COP
 _UNSEEN_CLASS_NAMES = frozenset({"__doc__", "__firstlineno__", "__static_attributes__", "__qualname__"})
 # The low bits of these operands are flags beside the index of a name.
 _NAME_FLAG_BITS = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 3}
-if "LOAD_METHOD" not in dis.opmap:
+_HAS_LOAD_METHOD = sys.version_info < (3, 12)
+if not _HAS_LOAD_METHOD:
     _NAME_FLAG_BITS["LOAD_ATTR"] = 1
 _ANNOTATIONS, _CLOSURE = 0x04, 0x08
 
@@ -94,7 +96,7 @@ class _Reader:
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        self.instructions = [i for i in _plain_instructions(code) if i.opname not in _SILENT]
+        self.instructions = _alike_calls([i for i in _plain_instructions(code) if i.opname not in _SILENT])
         self.dropped: set[int] = set()
         self.closures: dict[int, tuple[int, list[str]]] = {}  # first load -> (count, loads in inner order)
         self.variables: dict[str, int] = {}
@@ -227,7 +229,9 @@ class _Reader:
         elif name == "SET_FUNCTION_ATTRIBUTE":
             if instruction.arg != _ANNOTATIONS:
                 sink.write(name, str(instruction.arg).encode())
-        elif opcode in dis.hasconst or name in ("LOAD_CONST", "LOAD_SMALL_INT"):
+        elif name == "KW_NAMES":  # an index of a constant that `dis` does not look up
+            sink.write(name, self._constant(self.code.co_consts[instruction.arg or 0]))
+        elif opcode in dis.hasconst:
             sink.write(name, self._constant(value))
         elif opcode in dis.hasname:
             flags = int(instruction.arg or 0) & _NAME_FLAG_BITS.get(name, 0)
@@ -319,6 +323,37 @@ def _plain_instructions(code: CodeType) -> Iterator[dis.Instruction]:
                 yield make(instruction, opname=operation, opcode=dis.opmap[operation], argval=name)
         else:
             yield instruction
+
+
+def _alike_calls(instructions: list[dis.Instruction]) -> list[dis.Instruction]:
+    """Return the instructions with every call of an attribute spelled as a method call.
+
+    The compiler spells ``math.floor(x)`` in two ways that do the same: one where ``import math`` stands in
+    the same file, the other where it stands elsewhere, as in another cell of a notebook.
+    """
+    found: list[dis.Instruction] = []
+    for instruction in instructions:
+        name, last = instruction.opname, found[-1] if found else None
+        if name == "PUSH_NULL" and last is not None and last.opname == "LOAD_ATTR":
+            found[-1] = _as_method(last)  # 3.13 and later: the null comes after the attribute
+        elif (
+            name == "LOAD_ATTR"
+            and last is not None
+            and last.opname == "LOAD_GLOBAL"
+            and last.arg is not None
+            and last.arg & 1
+        ):
+            found[-1] = last._replace(arg=last.arg & ~1)  # 3.11 and 3.12: before its owner
+            found.append(_as_method(instruction))
+        else:
+            found.append(instruction)
+    return found
+
+
+def _as_method(instruction: dis.Instruction) -> dis.Instruction:
+    if _HAS_LOAD_METHOD:
+        return instruction._replace(opname="LOAD_METHOD", opcode=dis.opmap["LOAD_METHOD"])
+    return instruction._replace(arg=(instruction.arg or 0) | 1)
 
 
 def _ordinal(ordinals: dict[int, int], offset: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -27,6 +28,8 @@ def class_attributes(kind: type) -> Iterator[tuple[str, Any]]:
     if "_member_map_" in vars(kind):
         members = vars(kind)["_member_map_"]
         yield "members", [(name, member._value_) for name, member in members.items()]
+    if isinstance(kind, abc.ABCMeta):
+        yield "registered", _registered(kind)
     for name, value in sorted(vars(kind).items()):
         if name in _DERIVED or name in members or (members and name in _ENUM_MACHINERY):
             continue
@@ -35,4 +38,11 @@ def class_attributes(kind: type) -> Iterator[tuple[str, Any]]:
 
 def class_state(kind: type) -> tuple[Any, ...]:
     """Return what tells by identity whether anything about the class was changed since."""
-    return (kind.__bases__, *vars(kind), *map(id, vars(kind).values()))
+    registered = _registered(kind) if isinstance(kind, abc.ABCMeta) else ()
+    return (kind.__bases__, registered, *vars(kind), *map(id, vars(kind).values()))
+
+
+def _registered(kind: abc.ABCMeta) -> frozenset[type]:
+    """Return the classes that count as subclasses since somebody registered them."""
+    found = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]
+    return frozenset(subclass for subclass in found if subclass is not None)

@@ -81,6 +81,14 @@ def _cached_property(value: Any, sink: Sink) -> None:
     sink.part(".%s", "func", value.func)
 
 
+@handles_named("functools.singledispatchmethod")
+def _singledispatchmethod(value: Any, sink: Sink) -> None:
+    # It also keeps a cache of what it bound, which is no part of what it does.
+    sink.type_of(value)
+    sink.part(".%s", "dispatcher", value.dispatcher)
+    sink.part(".%s", "func", value.func)
+
+
 @handles_named("functools._lru_cache_wrapper")
 def _lru_cache(value: Any, sink: Sink) -> None:
     # How many results it keeps does not change them; what it keeps does not either.

@@ -1,0 +1,1 @@
+"""Edit and call again: what must be computed anew, and what must not."""
