@@ -8,10 +8,11 @@ import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, overload
+from typing import Any, ParamSpec, TypeVar, Unpack, overload
 
 from hashcache import canonical, entry
-from hashcache.decorator import Cached, Options
+from hashcache.codec import Codec
+from hashcache.decorator import Cached, Options, Settings
 from hashcache.errors import TornEntryError, UnknownFormatError
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
@@ -22,6 +23,17 @@ R = TypeVar("R")
 
 _logger = logging.getLogger("hashcache")
 _HERE = os.path.dirname(__file__) + os.sep
+
+
+_PLACING = ("location", "store", "codec")
+
+
+class CacheSettings(Settings, total=False):
+    """The options of one decorated function, with those that give it a place of its own."""
+
+    location: str | os.PathLike[str]
+    store: Store
+    codec: Codec
 
 
 class Cache:
@@ -111,9 +123,11 @@ class Cache:
     @overload
     def __call__(self, function: Callable[P, R], /) -> Cached[P, R]: ...
     @overload
-    def __call__(self, /, **options: Any) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
+    def __call__(self, /, **options: Unpack[CacheSettings]) -> Callable[[Callable[P, R]], Cached[P, R]]: ...
 
-    def __call__(self, function: Callable[..., Any] | None = None, /, **options: Any) -> Any:
+    def __call__(
+        self, function: Callable[..., Any] | None = None, /, **options: Unpack[CacheSettings]
+    ) -> Any:
         """Return the function with its results kept; with options only, return the decorator.
 
         Parameters
@@ -145,10 +159,10 @@ class Cache:
         OptionError
             An option is unknown or has a value it cannot have.
         """
-        own = {name: options.pop(name) for name in ("location", "store") if name in options}
-        codec = options.pop("codec", None)
-        settings = Options(**options)
-        cache = Cache(own.get("location"), store=own.get("store"), verbose=self.verbose) if own else self
+        settings = Options.of({name: value for name, value in options.items() if name not in _PLACING})
+        location, store, codec = options.get("location"), options.get("store"), options.get("codec")
+        own = location is not None or store is not None
+        cache = Cache(location, store=store, verbose=self.verbose) if own else self
         layer = cache._functions if codec is None else Layer("function", codec=codec, cache=cache)
 
         def decorate(function: Callable[..., Any]) -> Any:

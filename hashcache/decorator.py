@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import Any, Concatenate, Generic, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypedDict, TypeVar, overload
 
 from hashcache.canonical import RELAXATIONS, Sink, handles
 from hashcache.errors import OptionError, UncacheableWarning, UncanonicalError
@@ -24,9 +24,22 @@ S = TypeVar("S")
 _CHOICES = {"mutation": ("warn", "error", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
 
 
+class Settings(TypedDict, total=False):
+    """The options of one decorated function as keyword arguments; `Cache.__call__` says what each does."""
+
+    name: str
+    version: str
+    ignore: tuple[str, ...]
+    depends_on: tuple[Any, ...]
+    mutation: Literal["warn", "error", "ignore"]
+    on_uncacheable: Literal["warn", "raise", "ignore"]
+    strict: bool
+    relax: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Options:
-    """The options of one decorated function; `Cache.__call__` says what each does."""
+    """The same, checked and with defaults."""
 
     name: str | None = None
     version: str = ""
@@ -36,6 +49,15 @@ class Options:
     on_uncacheable: str = "warn"
     strict: bool = False
     relax: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, settings: Mapping[str, Any]) -> Options:
+        """Return the options of these settings; raise `OptionError` for one that does not exist."""
+        known = [field.name for field in fields(cls)]
+        unknown = [name for name in settings if name not in known]
+        if unknown:
+            raise OptionError(f"there is no option {unknown[0]!r}; there are {', '.join(known)}")
+        return cls(**settings)
 
     def __post_init__(self) -> None:
         for option, choices in _CHOICES.items():

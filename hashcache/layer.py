@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload, encode
@@ -33,7 +33,7 @@ from hashcache.preview import preview
 
 if TYPE_CHECKING:
     from hashcache.cache import Cache
-    from hashcache.decorator import Cached
+    from hashcache.decorator import Cached, Settings
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -129,11 +129,11 @@ class Layer:
             return hashcache
         return self._cache
 
-    def wrap(self, function: Callable[P, R], **options: Any) -> Cached[P, R]:
+    def wrap(self, function: Callable[P, R], **options: Unpack[Settings]) -> Cached[P, R]:
         """Return the function with its results kept in this layer; options are those of `hashcache`."""
         from hashcache.decorator import Cached, Options
 
-        return Cached(function, self, Options(**options))
+        return Cached(function, self, Options.of(options))
 
     def salt_parts(self, version: str) -> list[Part]:
         """Return the parts of a key that do not depend on function or arguments."""
