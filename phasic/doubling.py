@@ -1,0 +1,141 @@
+"""State probabilities over long times, by transition matrices over intervals that double.
+
+Entries are sums and products of non-negative numbers, and absorption is kept apart from moving on, so
+small probabilities keep their relative accuracy over 1e12 jumps as over one.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from phasic.arrays import Floats
+from phasic.uniformisation import Chain
+
+_SHORT = 0.0625  # jumps in the shortest interval; a power of two
+_TERMS = 16  # its powers over factorials fall below 1e-19 after half of them
+
+
+@dataclass
+class _Interval:
+    """What happens to each transient state over some interval of time.
+
+    Attributes
+    ----------
+    moves : float64[t, t]
+        Probability of being in each transient state at its end.
+    ends : float64[t, a]
+        Probability of having been absorbed, by where.
+    """
+
+    moves: Floats
+    ends: Floats
+
+    def doubled(self) -> _Interval:
+        """Return what happens over twice the interval."""
+        result = _Interval(self.moves @ self.moves, self.ends + self.moves @ self.ends)
+        return result.balanced()
+
+    def balanced(self) -> _Interval:
+        """Scale rows of `moves` to what `ends` leaves over, where that loses no digits.
+
+        Rounding in a row sum would double with every doubling; absorption itself, kept apart, does
+        not suffer from it [1]_.
+
+        References
+        ----------
+        .. [1] After W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33 (1985).
+        """
+        ended = self.ends.sum(axis=1)
+        sums = self.moves.sum(axis=1)
+        safe = (ended < 0.5) & (sums > 0.0)
+        scale = np.divide(1.0 - ended, sums, out=np.ones_like(sums), where=safe)
+        self.moves *= scale[:, None]
+        return self
+
+
+def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
+    """Return the probabilities of transient states and of absorption at finite `times`, however long.
+
+    Transition matrices over intervals 1, 2, 4, ... times a short one are squares of each other, and
+    every time is a sum of such intervals. Takes ``log2(clock * times.max())`` products of dense matrices
+    for all times together, so it suits few states, whatever their rates.
+
+    Parameters
+    ----------
+    times : float64[k]
+        For a discrete chain, numbers of steps.
+    split : bool
+        Tell absorbing vertices apart.
+
+    Returns
+    -------
+    (float64[k, t], float64[k, a or 1])
+    """
+    inner, outer = np.flatnonzero(chain.transient), np.flatnonzero(~chain.transient)
+    jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1))
+    place = np.empty(chain.vertices.size, np.int64)
+    place[inner] = np.arange(inner.size)
+    place[outer] = inner.size + (np.arange(outer.size) if split else 0)
+    np.add.at(jump, (chain.source, place[chain.targets]), chain.weights / chain.clock)
+    jump[inner, place[inner]] += chain.stay[inner]
+    one = _Interval(jump[inner, : inner.size], jump[inner, inner.size :])
+
+    absorbed = np.zeros((times.size, one.ends.shape[1]))
+    np.add.at(absorbed.T, place[outer] - inner.size, chain.alpha[outer][:, None])
+    state = np.tile(chain.alpha[inner], (times.size, 1))
+    if chain.discrete:
+        interval, counts = one.balanced(), times.copy()
+    else:
+        interval = _after(one, _SHORT)
+        counts = np.floor(chain.clock * times / _SHORT)
+        rest = chain.clock * times - counts * _SHORT
+        state, ends = _partly(one, state, rest)
+        absorbed += ends
+    while counts.any():
+        if not interval.moves.any():  # everything that has time left ends
+            odd = counts > 0.0
+            counts = np.zeros_like(counts)
+        else:
+            odd = counts % 2.0 == 1.0
+        absorbed[odd] += state[odd] @ interval.ends
+        state[odd] = state[odd] @ interval.moves
+        counts = np.floor(counts / 2.0)
+        if counts.any():
+            interval = interval.doubled()
+    return state, absorbed
+
+
+def _after(one: _Interval, mean: float) -> _Interval:
+    """Return what happens over an interval of `mean` jumps, a Poisson number."""
+    states = np.eye(one.moves.shape[0])
+    moves, ends = _partly(one, states, np.full(states.shape[0], mean))
+    return _Interval(moves, ends).balanced()
+
+
+def _partly(one: _Interval, state: Floats, means: Floats) -> tuple[Floats, Floats]:
+    """Return where each row of `state` has moved, and ended, after a Poisson number of jumps."""
+    weight = np.exp(-means)[:, None]
+    after = -np.expm1(-means)[:, None]  # probability of more jumps than so far
+    moved = weight * state
+    ended = np.zeros((state.shape[0], one.ends.shape[1]))
+    for k in range(1, _TERMS):
+        ended += after * (state @ one.ends)
+        state = state @ one.moves
+        weight = weight * (means[:, None] / k)
+        moved += weight * state
+        after = _later(means, k)[:, None]
+    return moved, ended
+
+
+def _later(means: Floats, k: int) -> Floats:
+    """Return the probability that a Poisson number exceeds k, by its own series."""
+    term = np.exp(-means)
+    for j in range(1, k + 1):
+        term = term * means / j
+    total = np.zeros_like(means)
+    for j in range(k + 1, k + 12):
+        term = term * means / j
+        total += term
+    return total

@@ -1,0 +1,203 @@
+"""Kernels that eliminate in a recorded order, and solve with what is left.
+
+Positions count vertices in the order of elimination; ``position`` is -1 for absorbing vertices, which
+have no edges. Components follow each other so that edges lead to the same or an earlier one.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from phasic.kernels import kernel
+
+
+@kernel
+def factorise(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    shift: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+) -> Any:
+    """Factorise ``shift * I - S`` row by row, never forming the diagonal of S.
+
+    Rates between states and exits from the component are kept apart, and the rate of leaving a state is
+    their sum, so with a shift of zero only sums, products and quotients of non-negative numbers occur,
+    and each entry keeps its relative accuracy however stiff the rates [1]_ [2]_. The shift is one more
+    exit: a small one is not lost beside large rates either.
+
+    Parameters
+    ----------
+    offsets, targets, weights : int64[n + 1], int32[m], float64[m]
+        Edges by source. Edges from a vertex to itself are not read.
+    order, position, bounds : int32[t], int32[n], int32[c + 1]
+        Positions, and where components begin.
+    lower_offsets, lower_columns, upper_offsets, upper_columns : int64[t + 1], int32[...]
+        Fill pattern.
+    shift : float64 or complex128
+        Rate of an additional exit from every state.
+    lower : as shift, [entries of lower_columns]
+        Filled with the expected number of visits to the earlier state per stay in the row's state.
+    upper : as shift, [entries of upper_columns]
+        Filled with rates to later states, once the earlier ones are eliminated.
+    leave : as shift, [t]
+        Filled with the rate of leaving to a later state or out of the component. Infinite where that
+        rate is zero, so that such a state absorbs in all that follows.
+
+    Returns
+    -------
+    int
+        Number of states that cannot be left for a later state or another component.
+
+    References
+    ----------
+    .. [1] C. A. O'Cinneide, Numer. Math. 65 (1993).
+    .. [2] W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33 (1985).
+    """
+    work = np.zeros(order.size, leave.dtype)
+    exits = np.zeros(order.size, leave.dtype)
+    stuck = 0
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            leaving = shift
+            v = order[i]
+            for a in range(offsets[v], offsets[v + 1]):
+                j = position[targets[a]]
+                if first <= j < last:
+                    work[j] += weights[a]
+                else:
+                    leaving += weights[a]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                k = lower_columns[a]
+                share = work[k]
+                work[k] = 0.0
+                if share != 0.0:
+                    share /= leave[k]
+                    for b in range(upper_offsets[k], upper_offsets[k + 1]):
+                        work[upper_columns[b]] += share * upper[b]
+                    leaving += share * exits[k]
+                lower[a] = share
+            work[i] = 0.0  # i -> k -> i only slows i down, which its smaller rate of leaving already says
+            exits[i] = leaving
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                j = upper_columns[b]
+                upper[b] = work[j]
+                leaving += work[j]
+                work[j] = 0.0
+            if leaving == 0.0:
+                stuck += 1
+                leaving += np.inf
+            leave[i] = leaving
+    return stuck
+
+
+@kernel
+def solve(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    rewards: Any,
+    out: Any,
+) -> None:
+    """Fill `out` with the solution x of ``(shift * I - S) x = rewards``.
+
+    Parameters
+    ----------
+    offsets, ..., leave
+        As filled by `factorise`.
+    rewards : float64[n]
+        Reward per unit time in each vertex; absorbing vertices are not read.
+    out : as leave, [n]
+        Expected reward until absorption from each vertex; zero on entry, and left so for vertices that
+        have no edges.
+    """
+    x = np.zeros(order.size, leave.dtype)
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            v = order[i]
+            collected = x[i] + rewards[v]
+            for a in range(offsets[v], offsets[v + 1]):
+                j = position[targets[a]]
+                if j < first or j >= last:
+                    collected += weights[a] * out[targets[a]]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                collected += lower[a] * x[lower_columns[a]]
+            x[i] = collected
+        for i in range(last - 1, first - 1, -1):
+            collected = x[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                collected += upper[b] * x[upper_columns[b]]
+            x[i] = collected / leave[i]
+            out[order[i]] = x[i]
+
+
+@kernel
+def solve_transposed(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    out: Any,
+) -> None:
+    """Turn `out`, where the chain starts, into the solution x of ``x (shift * I - S) = start``.
+
+    Parameters
+    ----------
+    offsets, ..., leave
+        As filled by `factorise`.
+    out : as leave, [n]
+        On entry the initial probability of each vertex. On exit the expected time in each vertex that
+        has edges, and the probability of ever entering (or starting in) each that has none.
+    """
+    x = np.zeros(order.size, leave.dtype)
+    for c in range(bounds.size - 2, -1, -1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            x[i] += out[order[i]]
+            x[i] /= leave[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                x[upper_columns[b]] += upper[b] * x[i]
+        for i in range(last - 1, first - 1, -1):
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                x[lower_columns[a]] += lower[a] * x[i]
+            v = order[i]
+            out[v] = x[i]
+            for a in range(offsets[v], offsets[v + 1]):
+                j = position[targets[a]]
+                if j < first or j >= last:
+                    out[targets[a]] += weights[a] * x[i]

@@ -1,0 +1,154 @@
+"""Kernels that follow a chain jump by jump, and weigh jumps by Poisson probabilities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from phasic.kernels import kernel
+
+
+@kernel
+def walk(
+    offsets: Any,
+    targets: Any,
+    probabilities: Any,
+    stay: Any,
+    transient: Any,
+    state: Any,
+    into: Any,
+    left: Any,
+    absorbed: Any,
+) -> None:
+    """Follow the distribution of a chain for ``into.size`` steps.
+
+    Parameters
+    ----------
+    offsets, targets, probabilities : int64[n + 1], int32[m], float64[m]
+        One-step probabilities of edges by source.
+    stay : float64[n]
+        Probability of staying; one for absorbing vertices.
+    transient : bool[n]
+        Whether a vertex has edges.
+    state : float64[n]
+        Where the chain is; moved on.
+    into, left, absorbed : float64[steps]
+        Filled with the probability of being absorbed by the k-th step from now, of not being absorbed
+        before it, and of being absorbed before it.
+    """
+    n = state.size
+    moved = np.empty(n)
+    for k in range(into.size):
+        remains = 0.0
+        arrived = 0.0
+        gone = 0.0
+        for v in range(n):
+            moved[v] = state[v] * stay[v]
+            if transient[v]:
+                remains += state[v]
+            else:
+                gone += state[v]
+        for v in range(n):
+            mass = state[v]
+            if mass == 0.0 or not transient[v]:
+                continue
+            for a in range(offsets[v], offsets[v + 1]):
+                u = targets[a]
+                part = mass * probabilities[a]
+                moved[u] += part
+                if not transient[u]:
+                    arrived += part
+        for v in range(n):
+            state[v] = moved[v]
+        into[k] = arrived
+        left[k] = remains
+        absorbed[k] = gone
+
+
+@kernel
+def poisson_weights(mean: Any, weights: Any) -> None:
+    """Fill `weights` (float64[k]) with Poisson probabilities of 0, 1, ..., k - 1, summing to one.
+
+    Starting at the mode, so that nothing underflows that counts, and each keeps its relative accuracy
+    far into the tails [1]_.
+
+    References
+    ----------
+    .. [1] B. L. Fox and P. W. Glynn, Commun. ACM 31 (1988).
+    """
+    for k in range(weights.size):
+        weights[k] = 0.0
+    mode = min(int(mean), weights.size - 1)
+    weights[mode] = 1.0
+    for k in range(mode + 1, weights.size):
+        weights[k] = weights[k - 1] * (mean / k)
+        if weights[k] < 1e-300:
+            weights[k] = 0.0
+            break
+    for k in range(mode, 0, -1):
+        weights[k - 1] = weights[k] * (k / mean)
+        if weights[k - 1] < 1e-300:
+            weights[k - 1] = 0.0
+            break
+    total = 0.0
+    # Smallest first, from either end.
+    for k in range(mode):
+        total += weights[k]
+    above = 0.0
+    for k in range(weights.size - 1, mode - 1, -1):
+        above += weights[k]
+    for k in range(weights.size):
+        weights[k] /= total + above
+
+
+@kernel
+def mix(means: Any, sequence: Any, out: Any) -> None:
+    """Fill `out` with the Poisson means of `sequence`: ``sum_k e^-m m^k / k! sequence[k]`` for each m."""
+    weights = np.empty(sequence.size)
+    for i in range(means.size):
+        poisson_weights(means[i], weights)
+        total = 0.0
+        for k in range(sequence.size):
+            total += weights[k] * sequence[k]
+        out[i] = total
+
+
+@kernel
+def blend(
+    offsets: Any,
+    targets: Any,
+    probabilities: Any,
+    stay: Any,
+    state: Any,
+    weights: Any,
+    out: Any,
+) -> None:
+    """Add the distribution of the chain after each step k, times ``weights[:, k]``, to the rows of `out`.
+
+    Parameters
+    ----------
+    offsets, targets, probabilities, stay, state
+        As for `walk`.
+    weights : float64[times, steps]
+        Weight of each step for each time.
+    out : float64[times, n]
+        Added to.
+    """
+    n = state.size
+    moved = np.empty(n)
+    for k in range(weights.shape[1]):
+        for i in range(weights.shape[0]):
+            w = weights[i, k]
+            if w > 0.0:
+                for v in range(n):
+                    out[i, v] += w * state[v]
+        for v in range(n):
+            moved[v] = state[v] * stay[v]
+        for v in range(n):
+            mass = state[v]
+            if mass > 0.0:
+                for a in range(offsets[v], offsets[v + 1]):
+                    moved[targets[a]] += mass * probabilities[a]
+        for v in range(n):
+            state[v] = moved[v]

@@ -1,0 +1,107 @@
+"""Kernels on the pattern of edges: strongly connected components, and what can be reached."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from phasic.kernels import kernel
+
+
+@kernel
+def components(offsets: Any, targets: Any, order: Any, bounds: Any) -> Any:
+    """Group the vertices that have edges into strongly connected components, sinks first.
+
+    Tarjan's algorithm [1]_ with its recursion written out.
+
+    Parameters
+    ----------
+    offsets, targets : int64[n + 1], int32[m]
+        Edges by source.
+    order : int32[n]
+        Filled with the vertices, component by component; edges lead to the same component or to an
+        earlier one.
+    bounds : int32[n + 1]
+        Filled with the start of each component in `order`, and the end of the last.
+
+    Returns
+    -------
+    int
+        Number of components.
+
+    References
+    ----------
+    .. [1] R. E. Tarjan, SIAM J. Comput. 1 (1972).
+    """
+    n = offsets.size - 1
+    index = np.full(n, -1, np.int32)
+    low = np.empty(n, np.int32)
+    finished = np.zeros(n, np.bool_)
+    cursor = np.empty(n, np.int64)
+    for v in range(n):
+        cursor[v] = offsets[v]
+    path = np.empty(n, np.int32)
+    pending = np.empty(n, np.int32)
+    depth = waiting = visited = placed = found = 0
+    bounds[0] = 0
+    for root in range(n):
+        if index[root] >= 0 or offsets[root] == offsets[root + 1]:
+            continue
+        path[0] = pending[waiting] = root
+        depth = 1
+        waiting += 1
+        index[root] = low[root] = visited
+        visited += 1
+        while depth > 0:
+            v = path[depth - 1]
+            if cursor[v] < offsets[v + 1]:
+                u = targets[cursor[v]]
+                cursor[v] += 1
+                if offsets[u] == offsets[u + 1]:
+                    continue
+                if index[u] < 0:
+                    path[depth] = pending[waiting] = u
+                    depth += 1
+                    waiting += 1
+                    index[u] = low[u] = visited
+                    visited += 1
+                elif not finished[u]:
+                    low[v] = min(low[v], index[u])
+                continue
+            depth -= 1
+            if depth > 0:
+                low[path[depth - 1]] = min(low[path[depth - 1]], low[v])
+            if low[v] == index[v]:
+                while True:
+                    waiting -= 1
+                    u = pending[waiting]
+                    finished[u] = True
+                    order[placed] = u
+                    placed += 1
+                    if u == v:
+                        break
+                found += 1
+                bounds[found] = placed
+    return found
+
+
+@kernel
+def reach(offsets: Any, targets: Any, open_edge: Any, marked: Any) -> None:
+    """Extend `marked` (bool[n]) to everything it leads to over edges that are open (bool[m])."""
+    n = marked.size
+    stack = np.empty(n, np.int32)
+    size = 0
+    for v in range(n):
+        if marked[v]:
+            stack[size] = v
+            size += 1
+    while size > 0:
+        size -= 1
+        v = stack[size]
+        for a in range(offsets[v], offsets[v + 1]):
+            u = targets[a]
+            if open_edge[a] and not marked[u]:
+                marked[u] = True
+                stack[size] = u
+                size += 1
