@@ -108,7 +108,8 @@ def _clear(cache: Cache, options: argparse.Namespace) -> int:
     if options.function is None:
         removed = cache.clear(options.layer or "")  # damaged ones too
     else:
-        removed = sum(cache.store.delete(header["name"]) for header in _chosen(cache, options))
+        functions = {header["name"].rpartition("/")[0] for header in _chosen(cache, options)}
+        removed = sum(map(cache.clear, functions))
     _say(json.dumps({"removed": removed}) if options.json else f"removed {removed} stored results")
     return 0
 

@@ -37,7 +37,8 @@ def _content(array: Any, sink: Sink) -> None:
         for index, element in enumerate(array.ravel().tolist()):
             sink.part(".flat[%r]", index, element)
     else:
-        sink.text("dtype", dtype.str if dtype.metadata is None else f"{dtype.str} {dtype.metadata!r}")
+        # Types that other packages add share their `str` with plain bytes, so the name is written too.
+        sink.text("dtype", f"{dtype.str} {dtype.name} {dtype.metadata!r}")
         flat = np.ascontiguousarray(array).reshape(-1)
         sink.write("content", flat.view(np.uint8).data if flat.size and dtype.itemsize else b"")
 

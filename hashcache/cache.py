@@ -179,21 +179,22 @@ class Cache:
     def entries(self, prefix: str = "") -> Iterator[dict[str, Any]]:
         """Yield the header of every stored result, with its name and size; damaged ones are left out."""
         for name in self.store.names(prefix):
-            header = self._header(name) if is_result(name) else None
+            header = self.header(name) if is_result(name) else None
             if header is not None:
                 yield {**header, "name": name, "size": self.store.size(name)}
 
     def fingerprint_of(self, header: dict[str, Any]) -> dict[str, Any]:
         """Return parts and assumptions of the fingerprint that a result was stored with, if still listed."""
         group = header["name"].rpartition("/")[0]
-        listed = self._header(fingerprint_name(group, bytes.fromhex(header["fingerprint"])))
+        listed = self.header(fingerprint_name(group, bytes.fromhex(header["fingerprint"])))
         return listed or {"parts": [], "assumptions": []}
 
     def clear(self, prefix: str = "") -> int:
         """Delete every stored result; return how many there were."""
         return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
 
-    def _header(self, name: str) -> dict[str, Any] | None:
+    def header(self, name: str) -> dict[str, Any] | None:
+        """Return what an entry says of itself, checked; None if it is not there or damaged."""
         data = self.store.get(name, entry.HEAD_SIZE)
         if data is not None and entry.header_size(data) > len(data):
             data = self.store.get(name, entry.header_size(data))

@@ -159,8 +159,9 @@ class Walk:
     def refuse(self, value: object, reason: str) -> UncanonicalError:
         """Return the error for a value that cannot enter a key."""
         path = self.path()
+        shown = path if len(path) <= 200 else f"{path[:80]}...{path[-80:]}"
         return UncanonicalError(
-            f"{path or 'the value'} is a {type_name(type(value))} and has no canonical form: {reason}; "
+            f"{shown or 'the value'} is a {type_name(type(value))} and has no canonical form: {reason}; "
             f"give its class a __hashcache__() method, register a handler with hashcache.register, "
             f"or leave the argument out with ignore=",
             path,

@@ -9,7 +9,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypedDict, TypeVar, overload
 
 from hashcache.canonical import RELAXATIONS, Sink, handles
-from hashcache.errors import OptionError, UncacheableWarning, UncanonicalError
+from hashcache.errors import OptionError, UnbindableError, UncacheableWarning, UncanonicalError
 from hashcache.explain import Explanation, explain
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.layer import Call, Layer, Policy
@@ -92,7 +92,7 @@ class Cached(Generic[P, R]):
         self._qualname = str(getattr(function, "__qualname__", type(function).__qualname__))
         self._function = options.name or self._qualname
         self._stats: Counter[str] = Counter()
-        self._policy = Policy(options.mutation, self._stats)
+        self._policy = Policy(options.mutation, options.on_uncacheable, self._stats)
         self._fingerprint: Fingerprint | None = None
         self._defaults: Any = None
         self._signature = Signature(function, options.ignore)
@@ -105,12 +105,17 @@ class Cached(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what the function returns, from the store where it is there."""
+        return self._answer(self._layer.fetch, args, kwargs)
+
+    def _answer(self, road: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         try:
             call = self._call(args, kwargs)
-        except UncanonicalError as error:
+        except UnbindableError:
+            return self.__wrapped__(*args, **kwargs)  # which says itself what is wrong with the call
+        except Exception as error:  # a value may raise anything when it is looked at
             self._uncacheable(error)
             return self.__wrapped__(*args, **kwargs)
-        return self._layer.fetch(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
+        return road(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself; nothing is looked up or stored."""
@@ -118,9 +123,7 @@ class Cached(Generic[P, R]):
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute whatever is stored, and store the result."""
-        return self._layer.compute(
-            self._call(args, kwargs), lambda: self.__wrapped__(*args, **kwargs), self._policy
-        )
+        return self._answer(self._layer.compute, args, kwargs)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key that this call would use, without calling: 32 hexadecimal digits."""
@@ -166,27 +169,34 @@ class Cached(Generic[P, R]):
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
         found = self._fingerprint
         if found is None or not found.holds():
-            options = self._options
-            found = fingerprint(self.__wrapped__, strict=options.strict, depends_on=options.depends_on)
-            self._fingerprint = found
+            found = self._fingerprint = self._renew()
             # The defaults may have changed with the function, and calls are bound with them.
-            self._signature = Signature(self.__wrapped__, options.ignore)
-        values = self._signature.bind(*args, **kwargs)
+            self._signature = Signature(self.__wrapped__, self._options.ignore)
+        try:
+            values = self._signature.bind(*args, **kwargs)
+        except TypeError as error:
+            raise UnbindableError(str(error)) from None
         relax = self._options.relax
         arguments = tuple(
             digest_argument(name, value, relax)
             for name, value in zip(self._signature.names, values, strict=True)
         )
-        return Call(self._layer, self._function, self._options.version, found, arguments, relax)
+        return Call(self._layer, self._function, self._options.version, found, arguments, self._renew, relax)
 
-    def _uncacheable(self, error: UncanonicalError) -> None:
+    def _renew(self) -> Fingerprint:
+        options = self._options
+        return fingerprint(self.__wrapped__, strict=options.strict, depends_on=options.depends_on)
+
+    def _uncacheable(self, error: Exception) -> None:
         self._stats["uncacheable"] += 1
         if self._options.on_uncacheable == "raise":
             raise error
         if self._options.on_uncacheable == "warn":
+            cause = error.path if isinstance(error, UncanonicalError) else type(error)
+            reason = str(error) if isinstance(error, UncanonicalError) else f"its key failed with {error!r}"
             self._layer.cache.warn_once(
-                ("uncacheable", self._function, error.path),
-                f"{self._function} is computed without the cache: {error}",
+                ("uncacheable", self._function, cause),
+                f"{self._function} is computed without the cache: {reason}",
                 UncacheableWarning,
             )
 

@@ -138,6 +138,14 @@ def qualified_name(code: Any) -> str:
     return str(getattr(code, "__qualname__", None) or getattr(code, "__name__", ""))
 
 
+def own_name(code: Any) -> str:
+    """Return what a function or class calls itself: part of its value, since anybody can read it.
+
+    Of functions only the last part, and of neither the module: where code is defined does not count.
+    """
+    return str(code.__qualname__ if isinstance(code, type) else getattr(code, "__name__", ""))
+
+
 def origin_of_code(code: Any) -> str | None:
     """Return the distribution that a function, class or module comes from; None for a user's own.
 
@@ -149,22 +157,26 @@ def origin_of_code(code: Any) -> str | None:
     if isinstance(code, types.FunctionType):
         origin = origin_of_file(code.__code__.co_filename)
     elif isinstance(code, type):
-        if not code.__flags__ & HEAP_TYPE and code.__module__ == "builtins":
-            return origin_of_module("builtins")
-        return origin_of_module(code.__module__)
+        return origin_of_module(module_name(code))
     else:
-        origin = origin_of_module(getattr(code, "__module__", None) or "builtins")
+        origin = origin_of_module(module_name(code))
     # A library's wrapper around a user's function lies in the library and goes by the user's name.
-    if origin is None or origin_of_module(code.__module__ or "") is None or _found_by_name(code) is not code:
+    if origin is None or origin_of_module(module_name(code)) is None or _found_by_name(code) is not code:
         return None
     return origin
+
+
+def module_name(code: Any) -> str:
+    """Return the name of the module that a function, class or other object says it is from."""
+    name = getattr(code, "__module__", None)
+    return name if isinstance(name, str) else "builtins"  # extension types may keep something else there
 
 
 HEAP_TYPE = 1 << 9
 
 
 def _found_by_name(code: Any) -> Any:
-    found: Any = sys.modules.get(code.__module__ or "")
+    found: Any = sys.modules.get(module_name(code))
     for name in code.__qualname__.split("."):
         found = getattr(found, name, None)
     return found
@@ -174,4 +186,4 @@ def digest_by_name(code: Any, origin: str) -> bytes:
     """Return the digest of installed code: its name, and the version of its distribution."""
     if isinstance(code, types.ModuleType):
         return digest_frame("installed", f"{code.__name__} {origin}".encode())
-    return digest_frame("installed", f"{code.__module__}.{code.__qualname__} {origin}".encode())
+    return digest_frame("installed", f"{module_name(code)}.{code.__qualname__} {origin}".encode())

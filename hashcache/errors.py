@@ -21,6 +21,10 @@ class UncanonicalError(HashCacheError, TypeError):
         self.path = path
 
 
+class UnbindableError(HashCacheError, TypeError):
+    """The arguments do not fit the function's parameters; a call raises what the function itself raises."""
+
+
 class UnencodableError(HashCacheError, TypeError):
     """A result that no codec can turn into bytes."""
 

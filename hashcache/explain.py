@@ -63,34 +63,36 @@ def explain(call: Call) -> Explanation:
 
 def _changes(call: Call, parts: list[Part]) -> tuple[str, ...] | None:
     """Return the differences from the nearest stored result of the function; None if there is none."""
+    now = _rows(part.row() for part in parts)
     try:
-        nearest = _nearest(call)
+        candidates = list(itertools.islice(call.layer.entries(call.function), _COMPARED))
+        listed = {header["fingerprint"]: header for header in candidates}
+        captured = {digest: _captured(call, header) for digest, header in listed.items()}
     except OSError:
         return None  # a store that cannot be read has nothing to compare with
-    if nearest is None:
+    if not candidates:
         return None
-    now = _rows(part.row() for part in parts)
-    if nearest["fingerprint"] == call.fingerprint.digest.hex():
-        captured = [part.row() for part in call.fingerprint.parts]
-    else:
-        captured = call.layer.cache.fingerprint_of(nearest)["parts"]
-        if not captured:
-            return ("code or captured values: changed",)
-    return tuple(_differences(_rows([*nearest["parts"], *captured]), now))
 
-
-def _nearest(call: Call) -> dict[str, Any] | None:
-    """Return the header of the stored result that shares most with a call; of equals the newest."""
-    own = {part.name: part.digest.hex() for part in call.own_parts()}
-    fingerprint = call.fingerprint.digest.hex()
+    def then(header: dict[str, Any]) -> dict[str, tuple[str, str]]:
+        return _rows([*header["parts"], *captured[header["fingerprint"]]])
 
     def likeness(header: dict[str, Any]) -> tuple[int, float]:
-        # Parts inside an argument are details of that argument.
-        same = sum(": " not in name and own.get(name) == digest for name, digest, _ in header["parts"])
-        return same + (header["fingerprint"] == fingerprint), float(header["created"])
+        # Of equals the newest, since it is the one that people remember.
+        same = sum(now.get(name, ("",))[0] == digest for name, (digest, _) in then(header).items())
+        return same, float(header["created"])
 
-    entries = itertools.islice(call.layer.entries(call.function), _COMPARED)
-    return max(entries, key=likeness, default=None)
+    nearest = max(candidates, key=likeness)
+    if not captured[nearest["fingerprint"]]:
+        return ("code or captured values: changed",)
+    return tuple(_differences(then(nearest), now))
+
+
+def _captured(call: Call, header: dict[str, Any]) -> Sequence[Sequence[str]]:
+    """Return the rows of the fingerprint that a result was stored with."""
+    if header["fingerprint"] == call.fingerprint.digest.hex():
+        return [part.row() for part in call.fingerprint.parts]
+    rows: Sequence[Sequence[str]] = call.layer.cache.fingerprint_of(header)["parts"]
+    return rows
 
 
 def _rows(rows: Iterable[Sequence[str]]) -> dict[str, tuple[str, str]]:

@@ -13,7 +13,7 @@ import importlib
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,6 +27,7 @@ from hashcache.distributions import (
     origin_of_code,
     origin_of_file,
     origin_of_module,
+    own_name,
     qualified_name,
 )
 from hashcache.errors import UncanonicalError
@@ -105,6 +106,13 @@ class Watched:
     value: object
     digest: bytes
 
+    def changed(self) -> bool:
+        """Return whether the value is no longer what it was."""
+        try:
+            return watch_digest(self.value) != self.digest
+        except Exception:  # it had a form before
+            return True
+
 
 @dataclass(frozen=True)
 class Fingerprint:
@@ -118,13 +126,7 @@ class Fingerprint:
 
     def holds(self) -> bool:
         """Return whether the fingerprint would come out the same now."""
-        return self.guards.hold() and next(self.changed(), None) is None
-
-    def changed(self) -> Iterator[Watched]:
-        """Yield the captured values that are no longer what they were."""
-        for watched in self.watched:
-            if watch_digest(watched.value) != watched.digest:
-                yield watched
+        return self.guards.hold() and not any(watched.changed() for watched in self.watched)
 
 
 def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
@@ -182,7 +184,7 @@ class ArgumentWalk(Walk):
             return digest_by_name(code, origin)
         found = fingerprint(code)
         self.mutable = self.mutable or bool(found.watched)
-        return found.digest
+        return digest_frame(own_name(code), found.digest)
 
 
 class _CaptureWalk(Walk):
@@ -195,12 +197,14 @@ class _CaptureWalk(Walk):
         self.watched: dict[int, Watched] = {}
         self._places: dict[int, int] = {}
         self._found: list[Any] = []
+        self._root: Any = None
         self._owner = ""
         self._captured: set[str] = set()  # tags of the owner that is being described
 
     def start(self, function: Any, depends_on: tuple[Any, ...]) -> None:
         if isinstance(function, (types.FunctionType, type, types.ModuleType)):
-            self._found.append(function)  # even where it is installed: its own code is what was asked for
+            self._root = function  # described even where it is installed: it is what was asked for
+            self._found.append(function)
             self._places[id(function)] = 0
         else:
             self.capture("callable", type_name(type(function)), function)
@@ -208,9 +212,11 @@ class _CaptureWalk(Walk):
             self.capture(f"depends_on[{index}]", f"depends_on[{index}]", value)
 
     def finish(self) -> Fingerprint:
-        for place, code in enumerate(self._found):  # describing one may find more
-            self._owner = "" if place == 0 else qualified_name(code)
+        for code in self._found:  # describing one may find more
+            self._owner = "" if code is self._root else qualified_name(code)
             self._captured = set()
+            if code is not self._root:  # whoever uses a function or class can see what it is called
+                self._add("name", "name", own_name(code))
             if isinstance(code, types.FunctionType):
                 self._describe_function(code)
             elif isinstance(code, type):
@@ -348,7 +354,7 @@ class _CaptureWalk(Walk):
 
     def _describe_class(self, kind: type) -> None:
         self.guards.classes.append((kind, class_state(kind)))
-        installed = origin_of_code(kind) is not None and self._places[id(kind)] != 0
+        installed = origin_of_code(kind) is not None and kind is not self._root
         if not installed:
             self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
         for name, value in class_attributes(kind):
@@ -357,6 +363,8 @@ class _CaptureWalk(Walk):
             try:
                 self.capture(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
             except UncanonicalError as error:
+                if not self.opaque:
+                    raise
                 # A class often carries machinery of its library; its methods are what matters.
                 self.assumptions.append(f"{kind.__qualname__}.{name} counts by its type only: {error}")
                 self._add(f"attribute {name}", "opaque", type_name(type(value)))

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload, encode
 from hashcache.digest import Framed
+from hashcache.distributions import origin_of_code
 from hashcache.errors import (
     MutationError,
     MutationWarning,
@@ -52,6 +53,7 @@ class Call:
     version: str
     fingerprint: Fingerprint
     arguments: tuple[Argument, ...]
+    renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
 
     @cached_property
@@ -74,7 +76,7 @@ class Call:
         for argument in self.arguments:
             tag = f"argument {argument.name}"
             parts.append(Part("", tag, argument.digest, preview(argument.value)))
-            if isinstance(argument.value, FunctionType):
+            if isinstance(argument.value, FunctionType) and origin_of_code(argument.value) is None:
                 # Already in the digest above; listed so that a changed callback can say what changed.
                 inner = fingerprint(argument.value).parts
                 parts += [Part(tag, part.name, part.digest, part.text) for part in inner]
@@ -119,6 +121,7 @@ class Layer:
         self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
         self._salt = salt
         self._cache = cache
+        self._foreign: set[str] = set()
 
     @property
     def cache(self) -> Cache:
@@ -161,7 +164,9 @@ class Layer:
         """Compute the result of a call, and store it if the call changed nothing."""
         policy.stats["misses"] += 1
         look_back = (
-            None if policy.mutation == "ignore" else LookBack(call.arguments, call.fingerprint, call.relax)
+            None
+            if policy.mutation == "ignore"
+            else LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
         )
         started = time.perf_counter()
         value = compute()
@@ -178,7 +183,7 @@ class Layer:
             advice = "pass a copy, or mutation='ignore' if the change does not matter"
             self.cache.warn(f"{message}; {advice}", MutationWarning)
             return value
-        self.keep(call, value, seconds, policy.stats)
+        self.keep(call, value, seconds, policy)
         return value
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
@@ -215,7 +220,8 @@ class Layer:
             if header.get("key") != str(key):
                 raise TornEntryError(f"it is the entry of {header.get('key')}")
         except UnknownFormatError:
-            return None  # another version's, and that version may want it
+            self._foreign.add(key.name)  # another version's, and that version may want it
+            return None
         except TornEntryError as error:
             stats["torn"] += 1
             self.cache.warn_once(
@@ -227,12 +233,16 @@ class Layer:
             return None
         return header, payload
 
-    def keep(self, call: Call, value: Any, seconds: float, stats: Counter[str]) -> None:
+    def keep(self, call: Call, value: Any, seconds: float, policy: Policy) -> None:
         """Store a result; whatever goes wrong is said once and costs nobody the answer."""
+        if call.key.name in self._foreign:
+            return
         try:
             codec, payload = encode(value, self.codecs)
         except UnencodableError as error:
-            stats["unstored"] += 1
+            policy.stats["unstored"] += 1
+            if policy.on_uncacheable == "ignore":
+                return
             self.cache.warn_once(
                 ("encode", call.function, type(value)),
                 f"the result of {call.function} is not stored: {error}; "
@@ -258,12 +268,12 @@ class Layer:
             self._keep_fingerprint(call)
             self.cache.store.put(call.key.name, entry.pack(header, payload))
         except OSError as error:
-            self._store_failed("write", error, stats)
+            self._store_failed("write", error, policy.stats)
 
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        if self.cache.store.size(name) == 0:
+        if self.cache.header(name) is None:
             rows = [part.row() for part in call.fingerprint.parts]
             header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
             self.cache.store.put(name, entry.pack(header, Payload(None, ())))
@@ -271,7 +281,7 @@ class Layer:
     def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
         stats[f"failed to {what}"] += 1
         self.cache.warn_once(
-            (what, type(error), error.errno),
+            ("store", type(error), error.errno),
             f"the store at {self.cache.location} cannot be {'written' if what == 'write' else 'read'} "
             f"({error}); results are computed and not stored until that is mended",
             StoreWarning,
@@ -304,6 +314,7 @@ class Policy:
     """How a cached function wants its calls treated, and where it counts them."""
 
     mutation: str
+    on_uncacheable: str
     stats: Counter[str]
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
 from hashcache.canonical import ATOM, Walk
-from hashcache.errors import UncanonicalError
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
 
 _SHOWN = 5
@@ -40,12 +39,28 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
 
 
 class LookBack:
-    """What the arguments and captured values were before a call, for comparison after it."""
+    """What the arguments and captured values were before a call, for comparison after it.
+
+    Parameters
+    ----------
+    arguments : iterable of Argument
+    fingerprint : Fingerprint
+        Of the function before the call.
+    renew : callable
+        Returns the fingerprint of the function now.
+    relax : iterable of str
+    """
 
     def __init__(
-        self, arguments: Iterable[Argument], fingerprint: Fingerprint, relax: Iterable[str] = ()
+        self,
+        arguments: Iterable[Argument],
+        fingerprint: Fingerprint,
+        renew: Callable[[], Fingerprint],
+        relax: Iterable[str] = (),
     ) -> None:
         self._relax = tuple(relax)
+        self._fingerprint = fingerprint
+        self._renew = renew
         self._arguments = [
             (argument, _argument_outline(argument, self._relax)) for argument in arguments if argument.mutable
         ]
@@ -58,10 +73,22 @@ class LookBack:
             if _argument_digest(argument.name, argument.value, self._relax) != argument.digest:
                 changed += _differences(before, _argument_outline(argument, self._relax)) or [argument.name]
         for watched, before in self._captured:
-            if watch_digest(watched.value) != watched.digest:
+            if watched.changed():
                 paths = _differences(before, _captured_outline(watched)) or [watched.name]
                 changed += [f"{path} (captured)" for path in paths]
+        if not changed and not self._fingerprint.guards.hold():
+            changed += self._rebound()
         return changed
+
+    def _rebound(self) -> list[str]:
+        """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
+        try:
+            now = self._renew()
+        except Exception as error:  # it could be captured before
+            return [f"what it captures ({error})"]
+        before = {part.name: part.digest for part in self._fingerprint.parts}
+        names = [part.name for part in now.parts if before.get(part.name) != part.digest]
+        return [f"{name} (captured)" for name in names] if now.digest != self._fingerprint.digest else []
 
 
 def describe(paths: list[str]) -> str:
@@ -75,8 +102,8 @@ def _argument_digest(name: str, value: object, relax: Iterable[str]) -> bytes | 
     walk.trail.append(("%s", name))
     try:
         return walk.digest(value)
-    except UncanonicalError:
-        return None  # it had a form before, so it changed
+    except Exception:  # it had a form before, so it changed
+        return None
 
 
 def _argument_outline(argument: Argument, relax: Iterable[str]) -> dict[str, bytes]:
@@ -85,13 +112,14 @@ def _argument_outline(argument: Argument, relax: Iterable[str]) -> dict[str, byt
 
 def _captured_outline(watched: Watched) -> dict[str, bytes]:
     outline: dict[str, bytes] = {}
-    watch_digest(watched.value, outline)
+    with suppress(Exception):
+        watch_digest(watched.value, outline)
     return {watched.name + path: digest for path, digest in outline.items()}
 
 
 def _outline(walk: Walk, name: str, value: object) -> dict[str, bytes]:
     walk.trail.append(("%s", name))
-    with suppress(UncanonicalError):  # the outline then reaches as far as the walk did
+    with suppress(Exception):  # the outline then reaches as far as the walk did
         walk.digest(value)
     return walk.outline or {}
 

@@ -9,6 +9,7 @@ from types import NotImplementedType
 from typing import Any
 
 from hashcache.canonical import Sink, handles, handles_named, handles_the_rest, type_name
+from hashcache.distributions import module_name, origin_of_module
 
 
 @handles(list, tuple)
@@ -142,10 +143,13 @@ def _reduced(value: Any, sink: Sink) -> None:
         parts = reducer(value) if reducer is not None else value.__reduce_ex__(4)
     except Exception as error:  # whatever a foreign __reduce__ raises, the value has no form
         raise walk.refuse(value, f"taking it apart failed: {error}") from error
-    sink.type_of(value)
     if isinstance(parts, str):
-        sink.text("global", f"{getattr(value, '__module__', None)} {parts}")
+        origin = origin_of_module(module_name(value))
+        sink.text("global", f"{module_name(value)}.{parts} {origin}")
+        if origin is None:
+            sink.type_of(value)
         return
+    sink.type_of(value)
     taken_apart: tuple[Any, ...] = (*parts, None, None, None, None)
     make, arguments, state, elements, pairs = taken_apart[:5]
     if make in _NEW_OBJECT:

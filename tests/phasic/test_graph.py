@@ -675,7 +675,7 @@ def test_flags_choose_the_layers_and_every_step_goes_through_them(monkeypatch):
         asked.append(flags)
         return Steps(noting("explore"), noting("record"), noting("moments"))
 
-    monkeypatch.setattr(phasic, "layers", SimpleNamespace(steps=choose), raising=False)
+    monkeypatch.setattr(phasic, "layers", SimpleNamespace(chosen_steps=choose), raising=False)
     graph = Graph(coalescent, cache_graph=True, cache_trace=True)
     assert graph.expectation() == Graph(coalescent).expectation()
     assert graph.moments(2) == graph.clone().moments(2) == Graph(graph).moments(2)
@@ -690,7 +690,7 @@ def test_flags_choose_the_layers_and_every_step_goes_through_them(monkeypatch):
 
 def test_a_cached_moment_needs_no_factors(monkeypatch):
     stored = Steps(BARE.explore, BARE.record, lambda *_: [42.0])
-    monkeypatch.setattr(phasic, "layers", SimpleNamespace(steps=lambda *_: stored), raising=False)
+    monkeypatch.setattr(phasic, "layers", SimpleNamespace(chosen_steps=lambda *_: stored), raising=False)
     monkeypatch.setattr(Graph, "factors", property(lambda self: pytest.fail("was factorised")))
     assert Graph(coalescent, cache_moments=True).expectation() == 42.0
 

@@ -1,0 +1,104 @@
+"""Whatever lies where an entry should be: the answer is right, and the entry is whole again after it."""
+
+from __future__ import annotations
+
+import pickle
+from pathlib import Path
+
+import pytest
+from faulty import in_a_new_process, right, said, stored
+
+from hashcache import StoreWarning, entry
+
+
+def check_damaged(location: Path, whole: bytes, damaged: bytes, warns: bool = True) -> None:
+    first = in_a_new_process(location)
+    stored_at = stored(first, 3)
+    stored_at.write_bytes(damaged)
+    value, categories = said(lambda: first(3))
+    assert right(value, 3)
+    assert categories == [StoreWarning] * warns
+    assert first.stats() == {"hits": 0, "misses": 1} | ({"torn": 1} if warns else {})
+    value, categories = said(lambda: first(3))
+    assert right(value, 3)
+    assert (categories, first.stats()["hits"]) == ([], 1), "stored again"
+    assert len(stored_at.read_bytes()) == pytest.approx(len(whole), abs=30)
+
+
+@pytest.fixture
+def whole(location: Path) -> bytes:
+    """The bytes of the only entry."""
+    first = in_a_new_process(location)
+    assert right(first(3), 3)
+    return stored(first, 3).read_bytes()
+
+
+def test_a_truncated_entry_is_computed_again(location: Path, whole: bytes) -> None:
+    for end in {*range(0, 60, 3), 1, *range(60, len(whole), 37), len(whole) - 1}:
+        check_damaged(location, whole, whole[:end])
+
+
+def test_a_flipped_bit_is_computed_again(location: Path, whole: bytes) -> None:
+    for place in {*range(60), *range(60, len(whole), 11), len(whole) - 1}:
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        # An entry that says that it is another version's is no damage to speak of.
+        check_damaged(location, whole, bytes(damaged), warns=not 8 <= place < 12)
+
+
+@pytest.mark.parametrize("foreign", [b"\n", b"notes\n", pickle.dumps([9, None]), b"\x89PNG\r\n\x1a\n", b"{}"])
+def test_foreign_bytes_are_computed_again(location: Path, whole: bytes, foreign: bytes) -> None:
+    check_damaged(location, whole, foreign)
+    check_damaged(location, whole, foreign * 1000)
+
+
+def test_zeros_and_extensions_are_computed_again(location: Path, whole: bytes) -> None:
+    for damaged in (bytes(len(whole)), whole[:200] + bytes(len(whole) - 200), whole + b"\0", whole + whole):
+        check_damaged(location, whole, damaged)
+
+
+def test_swapped_entries_are_computed_again(location: Path) -> None:
+    first = in_a_new_process(location)
+    first(3), first(4)
+    one, other = stored(first, 3), stored(first, 4)
+    three, four = one.read_bytes(), other.read_bytes()
+    one.write_bytes(four), other.write_bytes(three)
+    for x in (3, 4):
+        value, categories = said(lambda x=x: first(x))
+        assert right(value, x)
+        assert categories == [StoreWarning]
+    assert all(first.is_cached(x) for x in (3, 4))
+
+
+def test_an_entry_of_another_function_is_not_believed(location: Path, whole: bytes) -> None:
+    other = in_a_new_process(location, lambda x: -x)
+    other(3)
+    stored(other, 3).write_bytes(whole)
+    assert said(lambda: other(3)) == (-3, [StoreWarning])
+
+
+@pytest.mark.parametrize("question", ["is_cached", "explain", "forget", "key", "entries", "clear"])
+def test_asking_about_a_torn_entry_never_fails(location: Path, whole: bytes, question: str) -> None:
+    for damaged in (b"", whole[:100], whole[:-1], bytes([whole[0], *whole[2:]]), bytes(300)):
+        asked = in_a_new_process(location)
+        stored(asked, 3).write_bytes(damaged)
+        arguments = () if question in ("entries", "clear") else (3,)
+        answer, categories = said(lambda a=asked, b=arguments: getattr(a, question)(*b))
+        assert question != "is_cached" or (answer, categories) == (False, [StoreWarning])
+        assert question != "entries" or all(header["key"].endswith(asked.key(3)) for header in answer)
+        value, _ = said(lambda a=asked: a(3))
+        assert right(value, 3)
+
+
+def test_damaged_headers_of_other_entries_disturb_no_explanation(location: Path, whole: bytes) -> None:
+    asked = in_a_new_process(location)
+    (header,) = asked.entries()
+    explanation = asked.explain(4)
+    assert not explanation.hit
+    for place in range(entry.header_size(whole)):
+        damaged = bytearray(whole)
+        damaged[place] ^= 1 << place % 8
+        stored(asked, 3).write_bytes(damaged)
+        seen = list(asked.entries())
+        assert seen in ([], [header])
+        assert asked.explain(4).changes == (explanation.changes if seen else ())
