@@ -7,7 +7,7 @@ Layout, all integers little-endian (documented for other readers in docs/on-disk
     12  4  length of the header
     16  8  length of the whole entry
     24 16  xxh3-128 over everything but these 16 bytes
-    40 16  xxh3-128 over the header
+    40 16  xxh3-128 over the first 24 bytes and the header
     56     header: JSON in UTF-8
     ...    frames, each at a multiple of 64 bytes
 """
@@ -26,6 +26,7 @@ from hashcache.errors import TornEntryError, UnknownFormatError
 
 MAGIC = b"\x89HCASH\r\n"
 VERSION = 1
+_FRONT = struct.Struct("<8sIIQ")
 _HEAD = struct.Struct("<8sIIQ16s16s")
 _ALIGNMENT = 64
 HEAD_SIZE = 16_384  # bytes in which the header of most entries lies
@@ -43,11 +44,12 @@ def pack(header: dict[str, Any], payload: Payload) -> list[Buffer]:
         pieces.append(bytes(-place % _ALIGNMENT))
         pieces.append(frame)
         place += -place % _ALIGNMENT + size
-    head = _HEAD.pack(MAGIC, VERSION, len(text), place, bytes(16), xxh3_128_digest(text))
-    checksum = xxh3_128(head[:24] + head[40:])
+    front = _FRONT.pack(MAGIC, VERSION, len(text), place)
+    own = xxh3_128_digest(front + text)
+    checksum = xxh3_128(front + own)
     for piece in pieces:
         checksum.update(piece)
-    return [head[:24] + checksum.digest() + head[40:], *pieces]
+    return [front + checksum.digest() + own, *pieces]
 
 
 def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
@@ -98,12 +100,14 @@ def header_size(data: bytes) -> int:
 def _header(view: memoryview) -> tuple[dict[str, Any], int]:
     if len(view) < _HEAD.size or bytes(view[:8]) != MAGIC:
         raise TornEntryError("it does not begin as an entry does")
-    _, version, length, _, _, checksum = _HEAD.unpack_from(view)
-    if version != VERSION:
-        raise UnknownFormatError(f"it has format version {version}, and this is version {VERSION}")
+    _, version, length, total, _, checksum = _HEAD.unpack_from(view)
     end = _HEAD.size + length
     text = bytes(view[_HEAD.size : end])
-    if xxh3_128_digest(text) != checksum:  # before anything is made of it
+    # As if it were of this version: then only a damaged version number can differ from what was written.
+    whole = xxh3_128_digest(_FRONT.pack(MAGIC, VERSION, length, total) + text) == checksum
+    if version != VERSION and not whole:
+        raise UnknownFormatError(f"it has format version {version}, and this is version {VERSION}")
+    if version != VERSION or not whole:  # checked before anything is made of it
         raise TornEntryError("its header is damaged")
     header: dict[str, Any] = json.loads(text)
     return header, end

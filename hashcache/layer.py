@@ -273,7 +273,11 @@ class Layer:
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        if self.cache.header(name) is None:
+        try:
+            listed = self.cache.header(name)
+        except OSError:  # a store that cannot be read may be one that can be written
+            listed = None
+        if listed is None:
             rows = [part.row() for part in call.fingerprint.parts]
             header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
             self.cache.store.put(name, entry.pack(header, Payload(None, ())))

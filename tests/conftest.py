@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -22,7 +22,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The directory of the default cache during a test."""
     place = tmp_path / "cache"
     monkeypatch.setenv("HASHCACHE_DIR", str(place))
@@ -31,7 +31,7 @@ def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     monkeypatch.setattr(hashcache, "_store", None)
     monkeypatch.setattr(hashcache, "_made", None)
     monkeypatch.setattr(hashcache, "_said", set())
-    yield place
+    return place
 
 
 @pytest.fixture

@@ -102,6 +102,8 @@ def other_version(version: int) -> bytes:
     """A whole entry, right in every other respect."""
     data = bytearray(SMALL)
     data[8:12] = struct.pack("<I", version)
+    end = header_size(bytes(data))
+    data[40:56] = xxh3_128_digest(bytes(data[:24] + data[56:end]))
     data[24:40] = xxh3_128_digest(bytes(data[:24] + data[40:]))
     return bytes(data)
 

@@ -188,3 +188,62 @@ def test_returned_values_never_alias():
         assert result["b"] == [1, 2]
         result["a"][0] = 7
         result["b"].append(3)
+
+
+COUNT = 0
+
+
+class Registry:
+    last = 0
+
+
+def test_a_captured_name_that_the_call_rebinds_is_no_result_to_keep():
+    @hashcache
+    def count(x):
+        global COUNT
+        COUNT += 1
+        return COUNT
+
+    for expected in (1, 2, 3):
+        with pytest.warns(MutationWarning, match=r"global COUNT \(captured\)"):
+            assert count(0) == expected
+
+    @hashcache
+    def note(x):
+        Registry.last = x
+        return x
+
+    with pytest.warns(MutationWarning, match=r"Registry: attribute last \(captured\)"):
+        assert note(5) == 5
+    assert note(5) == 5  # now it changes nothing
+
+    total = 0
+
+    @hashcache
+    def add(x):
+        nonlocal total
+        total += x
+        return total
+
+    with pytest.warns(MutationWarning, match=r"closure"):
+        assert add(1) == 1
+
+
+def test_classes_and_functions_of_other_names_are_other_values():
+    def make(name):
+        return type(name, (), {"__qualname__": name, "rate": 1})
+
+    @hashcache
+    def called(thing):
+        return thing.__name__
+
+    assert [called(make("Red")), called(make("Blue")), called(make("Red"))] == ["Red", "Blue", "Red"]
+    assert called.stats()["hits"] == 1
+
+    def first(x):
+        return x
+
+    def second(x):
+        return x
+
+    assert [called(first), called(second), called(first)] == ["first", "second", "first"]

@@ -62,9 +62,16 @@ NESTED_CODE = [
     body("dict comprehension", "i: x => x: i", "return {i: x for i in range(3)}"),
     body("generator expression", "i * 2 => i * 3", "return sum(i * 2 for i in range(5))"),
     body("nested comprehension", "j + 1 => j + 2", "return [[j + 1 for j in range(i)] for i in range(x)]"),
-    body("generator body", "yield i => yield -i", "for i in range(x):\n    yield -5\n    yield i", later=UNSTORED),
+    body(
+        "generator body",
+        "yield i => yield -i",
+        "for i in range(x):\n    yield -5\n    yield i",
+        later=UNSTORED,
+    ),
     body("yield from", "range(x) => range(x + 1)", "yield from range(x)", later=UNSTORED),
-    edited("coroutine body", "x + 1 => x + 2", "@hashcache\nasync def f(x):\n    return x + 1", later=UNSTORED),
+    edited(
+        "coroutine body", "x + 1 => x + 2", "@hashcache\nasync def f(x):\n    return x + 1", later=UNSTORED
+    ),
     body("nested function", "y + 1 => y + 2", "def g(y):\n    return y + 1\nreturn g(x)"),
     body("nested function default", "y=1 => y=2", "def g(y=1):\n    return y + x\nreturn g()"),
     body(
