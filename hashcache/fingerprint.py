@@ -302,7 +302,7 @@ class _CaptureWalk(Walk):
         name = chain[0]
         value = self._look_up(function.__globals__, name)
         if value is _MISSING:
-            value = self._look_up(function.__builtins__, name)  # type: ignore[attr-defined]
+            value = self._look_up(function.__builtins__, name)
         self._capture_chain(f"global {name}", name, value, chain[1:])
 
     def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
