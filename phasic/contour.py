@@ -62,7 +62,7 @@ def hyperbola(ratio: float, sector: float) -> Contour:
     u = (np.arange(count) + 0.5) * step
     nodes = mu * (1.0 + np.sin(1j * u - phi))
     weights = (step / np.pi) * mu * 1j * np.cos(1j * u - phi)
-    return Contour(nodes, weights)
+    return Contour(np.asarray(nodes, np.complex128), np.asarray(weights, np.complex128))
 
 
 class Resolvent:
