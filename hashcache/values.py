@@ -104,7 +104,7 @@ def _enum(value: Any, sink: Sink) -> None:
     sink.part(".%s", "value", value._value_)
 
 
-@handles_named("pathlib.PurePath")
+@handles_named("pathlib.PurePath", "pathlib._local.PurePath")
 def _path(value: Any, sink: Sink) -> None:
     sink.type_of(value)
     sink.text("path", str(value))

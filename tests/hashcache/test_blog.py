@@ -157,7 +157,7 @@ def test_a_mutated_argument_warns_with_its_path_and_never_gives_a_wrong_hit(atom
         assert h(atoms) == energy
     assert h.stats()["mutated"] == 1
     with warnings.catch_warnings():
-        warnings.simplefilter("error")
+        warnings.simplefilter("error", MutationWarning)
         # The energy is on the calculator now, so nothing changes any more, and the result is kept.
         assert h(atoms) == energy
         assert h(atoms) == energy
