@@ -16,6 +16,7 @@ from hashcache.decorator import Cached, Options, Settings
 from hashcache.errors import TornEntryError, UnknownFormatError
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
+from hashcache.recent import Recent
 from hashcache.stores import DirectoryStore, Store
 
 P = ParamSpec("P")
@@ -46,6 +47,8 @@ class Cache:
         directory of the platform. Looked up when first needed; nothing is made before a result is stored.
     store : Store, optional
         Any other place; excludes `location`.
+    memory : int
+        Bytes of results that are kept in this process too, in front of the store.
     verbose : bool
         Say on standard error, one line each, which calls were computed and why.
 
@@ -67,6 +70,7 @@ class Cache:
         *,
         store: Store | None = None,
         verbose: bool = False,
+        memory: int = 64 * 2**20,
     ) -> None:
         if location is not None and store is not None:
             raise ValueError("a cache has a location or a store, not both")
@@ -74,6 +78,7 @@ class Cache:
         self._store = store
         self._made: tuple[Path, Store] | None = None
         self._said: set[Hashable] = set()
+        self.recent = Recent(memory)
         self._functions = Layer("function", cache=self)
         self.verbose = verbose
 
@@ -98,6 +103,7 @@ class Cache:
     def location(self, location: str | os.PathLike[str]) -> None:
         self._location = Path(location)
         self._store = None
+        self.recent.clear()
 
     @property
     def store(self) -> Store:
@@ -107,6 +113,7 @@ class Cache:
         location = self.location
         if self._made is None or self._made[0] != location:
             self._made = (location, DirectoryStore(location))
+            self.recent.clear()
         return self._made[1]
 
     @property
@@ -191,6 +198,7 @@ class Cache:
 
     def clear(self, prefix: str = "") -> int:
         """Delete every stored result; return how many there were."""
+        self.recent.clear()
         return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
 
     def header(self, name: str) -> dict[str, Any] | None:

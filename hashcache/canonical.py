@@ -59,6 +59,16 @@ def _marshal(value: Any) -> bytes:
     return marshal.dumps(value, _MARSHAL_VERSION)
 
 
+def is_atom(value: object) -> bool:
+    """Whether a value is a builtin scalar, and of no subclass."""
+    return type(value) in _ATOMS
+
+
+def atom_digest(value: object) -> bytes:
+    """Return the digest of a builtin scalar, without a walk."""
+    return digest_frame("plain", _marshal(value))
+
+
 class _Nest(NamedTuple):
     size: int
     height: int
@@ -113,7 +123,7 @@ class Walk:
         """
         kind = type(value)
         if kind in _ATOMS:
-            digest = digest_frame("plain", _marshal(value))
+            digest = atom_digest(value)
             self._record(digest, ATOM)
             return digest
         known = self._digests.get(id(value))

@@ -8,7 +8,7 @@ from typing import Any
 from hashcache.bytecode import code_facts
 from hashcache.canonical import Sink, handles, handles_named, type_name
 from hashcache.distributions import origin_of_module
-from hashcache.fingerprint import cell_value
+from hashcache.guards import cell_value
 
 
 @handles(types.FunctionType)

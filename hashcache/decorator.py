@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypedDict, TypeVar, overload
 
 from hashcache.canonical import RELAXATIONS, Sink, handles
+from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.errors import OptionError, UnbindableError, UncacheableWarning, UncanonicalError
 from hashcache.explain import Explanation, explain
 from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.key import Key
 from hashcache.layer import Call, Layer, Policy
 from hashcache.mutation import digest_argument
+from hashcache.recent import MISS, exact_token
 from hashcache.signature import Signature
 
 P = ParamSpec("P")
@@ -94,8 +97,10 @@ class Cached(Generic[P, R]):
         self._stats: Counter[str] = Counter()
         self._policy = Policy(options.mutation, options.on_uncacheable, self._stats)
         self._fingerprint: Fingerprint | None = None
-        self._defaults: Any = None
-        self._signature = Signature(function, options.ignore)
+        self._prepared: tuple[Fingerprint, Framed] | None = None
+        self._has_short_road = layer.has_fixed_salt
+        self._recent = layer.cache.recent
+        self._prepare()
 
     def __repr__(self) -> str:
         return f"<cached {self.__wrapped__!r}>"
@@ -105,16 +110,41 @@ class Cached(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what the function returns, from the store where it is there."""
-        return self._answer(self._layer.fetch, args, kwargs)
+        found = self._fingerprint
+        short = None
+        if found is not None:
+            if not found.holds():
+                found = None
+            elif self._has_short_road:
+                # Scalars in and scalars out that this process has seen before need no digest.
+                try:
+                    token = exact_token(self._bind(*args, **kwargs))
+                except TypeError:
+                    token = None  # the long road says what does not fit
+                if token is not None:
+                    short = (self, found.digest, token)
+                    value = self._recent.get(short)
+                    if value is not MISS:
+                        self._stats["hits"] += 1
+                        return value  # type: ignore[no-any-return]
+        return self._answer(self._layer.fetch, args, kwargs, found, short)
 
-    def _answer(self, road: Callable[..., R], args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+    def _answer(
+        self,
+        road: Callable[..., R],
+        args: tuple[Any, ...],
+        kwargs: dict[str, Any],
+        found: Fingerprint | None = None,
+        short: Hashable = None,
+    ) -> R:
         try:
-            call = self._call(args, kwargs)
+            call = self._call(args, kwargs, found)
         except UnbindableError:
             return self.__wrapped__(*args, **kwargs)  # which says itself what is wrong with the call
         except Exception as error:  # a value may raise anything when it is looked at
             self._uncacheable(error)
             return self.__wrapped__(*args, **kwargs)
+        call.short = short
         return road(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
@@ -166,22 +196,34 @@ class Cached(Generic[P, R]):
         """Return the cached method of an instance."""
         return self if instance is None else BoundCached(self, instance)
 
-    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Call:
-        found = self._fingerprint
-        if found is None or not found.holds():
-            found = self._fingerprint = self._renew()
-            # The defaults may have changed with the function, and calls are bound with them.
-            self._signature = Signature(self.__wrapped__, self._options.ignore)
+    def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Fingerprint | None = None) -> Call:
+        """Return the call with its key; `found` is the fingerprint where it is known to hold."""
+        if found is None:
+            found = self._fingerprint
+            if found is None or not found.holds():
+                found = self._fingerprint = self._renew()
+                # The defaults may have changed with the function, and calls are bound with them.
+                self._prepare()
         try:
-            values = self._signature.bind(*args, **kwargs)
+            values = self._bind(*args, **kwargs)
         except TypeError as error:
             raise UnbindableError(str(error)) from None
-        relax = self._options.relax
-        arguments = tuple(
-            digest_argument(name, value, relax)
-            for name, value in zip(self._signature.names, values, strict=True)
-        )
-        return Call(self._layer, self._function, self._options.version, found, arguments, self._renew, relax)
+        layer, options = self._layer, self._options
+        if self._prepared is None or self._prepared[0] is not found or not layer.has_fixed_salt:
+            self._prepared = found, layer.prepare(self._function, options.version, options.relax, found)
+        sink = self._prepared[1].copy()
+        arguments = []
+        for name, head, value in zip(self._names, self._heads, values, strict=True):
+            argument = digest_argument(name, value, options.relax)
+            sink.write_framed(head + argument.digest)
+            arguments.append(argument)
+        key = Key(layer.name, self._function, sink.digest().hex())
+        return Call(layer, key, options.version, found, arguments, self._renew, options.relax)
+
+    def _prepare(self) -> None:
+        signature = Signature(self.__wrapped__, self._options.ignore)
+        self._bind, self._names = signature.bind, signature.names
+        self._heads = [frame_head(f"argument {name}", DIGEST_SIZE) for name in signature.names]
 
     def _renew(self) -> Fingerprint:
         options = self._options

@@ -32,6 +32,16 @@ class Framed:
     def __init__(self) -> None:
         self._state = xxh3_128()
 
+    def copy(self) -> Framed:
+        """Return a sink that goes on from here."""
+        other = Framed.__new__(Framed)
+        other._state = self._state.copy()
+        return other
+
+    def write_framed(self, frames: bytes) -> None:
+        """Append whole frames, made before by `frame_head` and their data."""
+        self._state.update(frames)
+
     def write(self, tag: str, data: bytes | memoryview = b"") -> None:
         """Append one frame; `data` is any C-contiguous buffer of bytes."""
         name = tag.encode()
@@ -43,7 +53,12 @@ class Framed:
         return self._state.digest()
 
 
+def frame_head(tag: str, length: int) -> bytes:
+    """Return what precedes the data of a frame of this length."""
+    name = tag.encode()
+    return _FRAME.pack(len(name), length) + name
+
+
 def digest_frame(tag: str, data: bytes) -> bytes:
     """Return the digest of a single frame; equal to writing it to a new `Framed`."""
-    name = tag.encode()
-    return xxh3_128_digest(_FRAME.pack(len(name), len(data)) + name + data)
+    return xxh3_128_digest(frame_head(tag, len(data)) + data)

@@ -4,11 +4,14 @@ Layout, all integers little-endian (documented for other readers in docs/on-disk
 
     0   8  magic
     8   4  format version
-    12  4  length of the header
-    16  8  length of the whole entry
-    24 16  xxh3-128 over everything but these 16 bytes
-    40 16  xxh3-128 over the first 24 bytes and the header
-    56     header: JSON in UTF-8
+    12  4  length of the head
+    16  4  length of the provenance
+    20  4  zero
+    24  8  length of the whole entry
+    32 16  xxh3-128 over everything but these 16 bytes
+    48 16  xxh3-128 over the first 32 bytes, the head and the provenance
+    64     head: JSON in UTF-8, what a reader of the value needs
+    ...    provenance: JSON in UTF-8, everything else that is known of it
     ...    frames, each at a multiple of 64 bytes
 """
 
@@ -26,34 +29,42 @@ from hashcache.errors import TornEntryError, UnknownFormatError
 
 MAGIC = b"\x89HCASH\r\n"
 VERSION = 1
-_FRONT = struct.Struct("<8sIIQ")
-_HEAD = struct.Struct("<8sIIQ16s16s")
+_FRONT = struct.Struct("<8sIIIIQ")
+_SIZE = _FRONT.size + 32
 _ALIGNMENT = 64
-HEAD_SIZE = 16_384  # bytes in which the header of most entries lies
+HEAD_SIZE = 16_384  # bytes in which head and provenance of most entries lie
+
+_HEAD = ("key", "codec")  # what of a header a reader of the value needs
 
 
 def pack(header: dict[str, Any], payload: Payload) -> list[Buffer]:
     """Return an entry as the buffers to write one after the other."""
     sizes = [_size(frame) for frame in payload.frames]
-    text = json.dumps(
-        {**header, "payload": payload.description, "frames": sizes}, separators=(",", ":")
-    ).encode()
-    pieces: list[Buffer] = [text]
-    place = _HEAD.size + len(text)
+    head = {name: header[name] for name in _HEAD if name in header}
+    text = _json({**head, "payload": payload.description, "frames": sizes})
+    about = _json({name: value for name, value in header.items() if name not in head})
+    pieces: list[Buffer] = [text, about]
+    place = _SIZE + len(text) + len(about)
     for frame, size in zip(payload.frames, sizes, strict=True):
         pieces.append(bytes(-place % _ALIGNMENT))
         pieces.append(frame)
         place += -place % _ALIGNMENT + size
-    front = _FRONT.pack(MAGIC, VERSION, len(text), place)
-    own = xxh3_128_digest(front + text)
+    front = _FRONT.pack(MAGIC, VERSION, len(text), len(about), 0, place)
+    own = xxh3_128_digest(front + text + about)
     checksum = xxh3_128(front + own)
     for piece in pieces:
         checksum.update(piece)
     return [front + checksum.digest() + own, *pieces]
 
 
-def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
+def unpack(data: bytes, about: bool = True) -> tuple[dict[str, Any], Payload]:
     """Return header and payload of an entry, after checking every byte of it.
+
+    Parameters
+    ----------
+    data : bytes
+    about : bool
+        Whether the header is to say more than what a reader of the value needs.
 
     Raises
     ------
@@ -63,14 +74,17 @@ def unpack(data: bytes | memoryview) -> tuple[dict[str, Any], Payload]:
         It is not one whole entry.
     """
     view = memoryview(data)
-    header, place = _header(view)
-    if struct.unpack_from("<Q", view, 16)[0] != len(view):
+    head_end, about_end, total = _front(view)
+    if total != len(view):
         raise TornEntryError("it is shorter or longer than it says")
-    checksum = xxh3_128(view[:24])
-    checksum.update(view[40:])
-    if checksum.digest() != bytes(view[24:40]):
+    checksum = xxh3_128(view[:32])
+    checksum.update(view[48:])
+    if checksum.digest() != view[32:48]:
         raise TornEntryError("its checksum does not match")
-    frames = []
+    header: dict[str, Any] = json.loads(bytes(view[_SIZE:head_end]))
+    if about:
+        header.update(json.loads(bytes(view[head_end:about_end])))
+    frames, place = [], about_end
     for size in header["frames"]:
         place += -place % _ALIGNMENT
         frames.append(view[place : place + size])
@@ -86,31 +100,43 @@ def peek(data: bytes) -> dict[str, Any]:
     TornEntryError, UnknownFormatError
         The bytes do not begin with a whole header.
     """
-    return _header(memoryview(data))[0]
+    view = memoryview(data)
+    head_end, about_end, _ = _front(view)
+    if not _header_is_whole(view, about_end):
+        raise TornEntryError("its header is damaged")
+    header: dict[str, Any] = json.loads(bytes(view[_SIZE:head_end]))
+    header.update(json.loads(bytes(view[head_end:about_end])))
+    return header
 
 
 def header_size(data: bytes) -> int:
     """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
-    if len(data) < _HEAD.size or not data.startswith(MAGIC):
+    if len(data) < _SIZE or not data.startswith(MAGIC):
         return 0
-    _, _, length, total, _, _ = _HEAD.unpack_from(data)
-    return min(_HEAD.size + int(length), int(total))
+    _, _, head, about, _, total = _FRONT.unpack_from(data)
+    return int(min(_SIZE + head + about, total))
 
 
-def _header(view: memoryview) -> tuple[dict[str, Any], int]:
-    if len(view) < _HEAD.size or bytes(view[:8]) != MAGIC:
+def _front(view: memoryview) -> tuple[int, int, int]:
+    """Return where head and provenance end, and the length of the whole entry."""
+    if len(view) < _SIZE or view[:8] != MAGIC:
         raise TornEntryError("it does not begin as an entry does")
-    _, version, length, total, _, checksum = _HEAD.unpack_from(view)
-    end = _HEAD.size + length
-    text = bytes(view[_HEAD.size : end])
-    # As if it were of this version: then only a damaged version number can differ from what was written.
-    whole = xxh3_128_digest(_FRONT.pack(MAGIC, VERSION, length, total) + text) == checksum
-    if version != VERSION and not whole:
+    _, version, head, about, _, total = _FRONT.unpack_from(view)
+    if version != VERSION:
+        if _header_is_whole(view, _SIZE + head + about):
+            raise TornEntryError("its version is damaged")
         raise UnknownFormatError(f"it has format version {version}, and this is version {VERSION}")
-    if version != VERSION or not whole:  # checked before anything is made of it
-        raise TornEntryError("its header is damaged")
-    header: dict[str, Any] = json.loads(text)
-    return header, end
+    return _SIZE + head, _SIZE + head + about, total
+
+
+def _header_is_whole(view: memoryview, end: int) -> bool:
+    """Whether the header's own checksum matches, were it of this version: a damaged number then shows."""
+    front = view[:8].tobytes() + struct.pack("<I", VERSION) + view[12:32].tobytes()
+    return xxh3_128_digest(front + view[_SIZE:end].tobytes()) == view[48:64]
+
+
+def _json(value: dict[str, Any]) -> bytes:
+    return json.dumps(value, separators=(",", ":")).encode()
 
 
 def _size(frame: Buffer) -> int:

@@ -14,12 +14,12 @@ import sys
 import types
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Any
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
-from hashcache.classes import class_attributes, class_state
+from hashcache.classes import class_attributes
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import (
     HEAP_TYPE,
@@ -31,9 +31,8 @@ from hashcache.distributions import (
     qualified_name,
 )
 from hashcache.errors import UncanonicalError
+from hashcache.guards import MISSING, Guards, cell_value
 from hashcache.preview import preview
-
-_MISSING: Any = type("missing", (), {"__repr__": lambda self: "missing"})()
 
 
 @dataclass(frozen=True)
@@ -71,33 +70,6 @@ class Part:
         return f"{self.name} = {self.text}  [{self.digest.hex()[:12]}]"
 
 
-@dataclass
-class Guards:
-    """What a fingerprint was made from, so that a warm call can see by identity that it still holds."""
-
-    names: list[tuple[Mapping[str, Any], str, Any]] = field(default_factory=list)
-    cells: list[tuple[types.CellType, Any]] = field(default_factory=list)
-    functions: list[tuple[Any, Any, Any, Any]] = field(default_factory=list)
-    classes: list[tuple[type, tuple[Any, ...]]] = field(default_factory=list)
-
-    def hold(self) -> bool:
-        """Return whether every name still leads to the object that was there."""
-        for names, name, value in self.names:
-            if names.get(name, _MISSING) is not value:
-                return False
-        for cell, value in self.cells:
-            if cell_value(cell) is not value:
-                return False
-        for function, code, defaults, keyword_defaults in self.functions:
-            if (
-                function.__code__ is not code
-                or function.__defaults__ is not defaults
-                or _items(function.__kwdefaults__) != keyword_defaults
-            ):
-                return False
-        return all(class_state(kind) == state for kind, state in self.classes)
-
-
 @dataclass(frozen=True)
 class Watched:
     """A captured value that can change in place, with its digest at the time it entered."""
@@ -126,7 +98,9 @@ class Fingerprint:
 
     def holds(self) -> bool:
         """Return whether the fingerprint would come out the same now."""
-        return self.guards.hold() and not any(watched.changed() for watched in self.watched)
+        if not self.guards.hold():
+            return False
+        return not self.watched or not any(watched.changed() for watched in self.watched)
 
 
 def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
@@ -257,7 +231,7 @@ class _CaptureWalk(Walk):
 
     def capture(self, tag: str, path: str, value: object) -> None:
         """Let a value enter as part `tag`; `path` is how it is called in messages."""
-        if value is _MISSING:
+        if value is MISSING:
             self._add(tag, "missing", "missing")
             return
         self.mutable, self._lowest = False, sys.maxsize
@@ -271,7 +245,7 @@ class _CaptureWalk(Walk):
         code = function.__code__
         facts = code_facts(code)
         self.parts.append(Part(self._owner, "code", facts.digest, function.__qualname__))
-        self.guards.functions.append((function, code, function.__defaults__, _items(function.__kwdefaults__)))
+        self.guards.function(function)
         names = code.co_varnames[: code.co_argcount]
         defaults = function.__defaults__ or ()
         for name, value in zip(names[len(names) - len(defaults) :], defaults, strict=True):
@@ -285,7 +259,7 @@ class _CaptureWalk(Walk):
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         for place, (name, chains) in enumerate(facts.free):
             value = cell_value(cells[name])
-            self.guards.cells.append((cells[name], value))
+            self.guards.cell(cells[name], value)
             for chain in chains or ((),):
                 # The cell is known to the code by its place: its name is a local one.
                 self._capture_chain(f"closure {place}", f"{name}", value, chain)
@@ -301,13 +275,13 @@ class _CaptureWalk(Walk):
     def _capture_global(self, function: types.FunctionType, chain: Chain) -> None:
         name = chain[0]
         value = self._look_up(function.__globals__, name)
-        if value is _MISSING:
-            value = self._look_up(function.__builtins__, name)
+        if value is MISSING:
+            value = self._look_up(_builtins_of(function), name)
         self._capture_chain(f"global {name}", name, value, chain[1:])
 
     def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
-        value = names.get(name, _MISSING)
-        self.guards.names.append((names, name, value))
+        value = names.get(name, MISSING)
+        self.guards.name(names, name, value)
         return value
 
     def _capture_chain(self, tag: str, path: str, value: Any, attributes: Chain) -> None:
@@ -320,7 +294,7 @@ class _CaptureWalk(Walk):
             found = self._look_up(vars(value), attribute)
             tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
             if isinstance(value, types.ModuleType):
-                if found is _MISSING:
+                if found is MISSING:
                     found = _made_on_demand(value, attribute)
                 origin = origin_of_module(value.__name__)
                 if origin is not None and not _is_looked_into(found):
@@ -349,11 +323,11 @@ class _CaptureWalk(Walk):
         if imported.attributes and not hasattr(module, imported.attributes[0]):
             _try_import(f"{name}.{imported.attributes[0]}")
         if imported.attributes or imported.whole:
-            self.guards.names.append((sys.modules, name, module))
+            self.guards.name(sys.modules, name, module)
             self._capture_chain(tag, name, module, imported.attributes)
 
     def _describe_class(self, kind: type) -> None:
-        self.guards.classes.append((kind, class_state(kind)))
+        self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
         if not installed:
             self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
@@ -407,11 +381,11 @@ def _label(value: Any) -> str:
 def _made_on_demand(module: types.ModuleType, attribute: str) -> Any:
     """Return an attribute that a module makes when asked for, as lazily loaded submodules are."""
     if "__getattr__" not in vars(module):
-        return sys.modules.get(f"{module.__name__}.{attribute}", _MISSING)
+        return sys.modules.get(f"{module.__name__}.{attribute}", MISSING)
     try:
         return getattr(module, attribute)
     except AttributeError:
-        return _MISSING
+        return MISSING
 
 
 def _absolute(imported: Import, package: str) -> str:
@@ -425,16 +399,9 @@ def _absolute(imported: Import, package: str) -> str:
 _SINGLEDISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
 
 
-def cell_value(cell: types.CellType) -> Any:
-    """Return what a closure cell holds, or the sign for nothing yet."""
-    try:
-        return cell.cell_contents
-    except ValueError:  # not filled yet
-        return _MISSING
-
-
-def _items(mapping: dict[str, Any] | None) -> tuple[Any, ...]:
-    return () if mapping is None else tuple((name, id(value)) for name, value in mapping.items())
+def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
+    names: dict[str, Any] = getattr(function, "__builtins__")  # noqa: B009  (stubs differ on whether it is there)
+    return names
 
 
 def _try_import(name: str) -> None:

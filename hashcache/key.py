@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from functools import lru_cache
+from typing import NamedTuple
 
 from hashcache.digest import digest_frame
 
 
-@dataclass(frozen=True)
-class Key:
+class Key(NamedTuple):
     """The name of one result.
 
     Attributes
@@ -34,6 +34,7 @@ class Key:
         return f"{self.layer}:{self.function}:{self.digest}"
 
 
+@lru_cache(maxsize=4096)
 def group_name(layer: str, function: str) -> str:
     """Return the part of a store name that all results of one function share."""
     return f"{layer}/{digest_frame('function', function.encode()).hex()[:16]}"

@@ -8,9 +8,8 @@ import socket
 import sys
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
@@ -31,6 +30,7 @@ from hashcache.fingerprint import Fingerprint, Part, fingerprint
 from hashcache.key import Key, fingerprint_name, group_name
 from hashcache.mutation import Argument, LookBack, describe, digest_argument
 from hashcache.preview import preview
+from hashcache.recent import MISS, is_immutable
 
 if TYPE_CHECKING:
     from hashcache.cache import Cache
@@ -41,34 +41,25 @@ R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-MISS: Any = object()
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
     layer: Layer
-    function: str
+    key: Key
     version: str
     fingerprint: Fingerprint
-    arguments: tuple[Argument, ...]
+    arguments: list[Argument]
     renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
+    short: Hashable = None  # under which this process may keep a scalar result
 
-    @cached_property
-    def key(self) -> Key:
-        """The key of this call."""
-        sink = Framed()
-        sink.write("format", _KEY_FORMAT)
-        for part in self.layer.salt_parts(self.version):
-            sink.write(part.tag, part.digest)
-        sink.write("function", self.function.encode())
-        sink.write("relax", ",".join(sorted(self.relax)).encode())
-        sink.write("fingerprint", self.fingerprint.digest)
-        for argument in self.arguments:
-            sink.write(f"argument {argument.name}", argument.digest)
-        return Key(self.layer.name, self.function, sink.digest().hex())
+    @property
+    def function(self) -> str:
+        """Name of the function that is called."""
+        return self.key.function
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments."""
@@ -138,6 +129,24 @@ class Layer:
 
         return Cached(function, self, Options.of(options))
 
+    def prepare(
+        self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint
+    ) -> Framed:
+        """Return the sink of a key, with everything in it but the arguments."""
+        sink = Framed()
+        sink.write("format", _KEY_FORMAT)
+        for part in self.salt_parts(version):
+            sink.write(part.tag, part.digest)
+        sink.write("function", function.encode())
+        sink.write("relax", ",".join(sorted(relax)).encode())
+        sink.write("fingerprint", fingerprint.digest)
+        return sink
+
+    @property
+    def has_fixed_salt(self) -> bool:
+        """Whether the salt is the same throughout a process."""
+        return not callable(self._salt)
+
     def salt_parts(self, version: str) -> list[Part]:
         """Return the parts of a key that do not depend on function or arguments."""
         salt = self._salt() if callable(self._salt) else self._salt
@@ -152,7 +161,10 @@ class Layer:
         value = self.look_up(call, policy.stats)
         if value is not MISS:
             policy.stats["hits"] += 1
-            self.cache.log("hit %s", call.key)
+            if call.short is not None and is_immutable(value):
+                self.cache.recent.put(call.short, value)
+            if self.cache.talks():
+                self.cache.log("hit %s", call.key)
             return value  # type: ignore[no-any-return]
         if self.cache.talks():
             from hashcache.explain import explain
@@ -163,6 +175,7 @@ class Layer:
     def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Compute the result of a call, and store it if the call changed nothing."""
         policy.stats["misses"] += 1
+        self.cache.recent.discard(call.key.name)
         look_back = (
             None
             if policy.mutation == "ignore"
@@ -188,26 +201,32 @@ class Layer:
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
-        found = self.read(call.key, stats)
-        if found is None:
-            return MISS
-        header, payload = found
-        codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
-        if codec is None:
-            return MISS
+        name = call.key.name
+        kept = self.cache.recent.get(name)
+        if kept is MISS:
+            found = self.read(call.key, stats)
+            if found is None:
+                return MISS
+            header, payload, size = found
+            codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
+            if codec is None:
+                return MISS
+            self.cache.recent.put(name, (codec, payload), size)
+        else:
+            codec, payload = kept
         try:
             return codec.decode(payload)
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
-                ("decode", call.key.name),
+                ("decode", name),
                 f"the stored result of {call.function} cannot be read back "
                 f"({type(error).__name__}: {error}); it is computed again",
                 StoreWarning,
             )
             return MISS
 
-    def read(self, key: Key, stats: Counter[str]) -> tuple[dict[str, Any], Any] | None:
-        """Return header and payload stored under a key, checked, or None."""
+    def read(self, key: Key, stats: Counter[str]) -> tuple[dict[str, Any], Payload, int] | None:
+        """Return key and codec, payload and size of what is stored under a key, checked; or None."""
         try:
             data = self.cache.store.get(key.name)
         except OSError as error:
@@ -216,7 +235,7 @@ class Layer:
         if data is None:
             return None
         try:
-            header, payload = entry.unpack(data)
+            header, payload = entry.unpack(data, about=False)
             if header.get("key") != str(key):
                 raise TornEntryError(f"it is the entry of {header.get('key')}")
         except UnknownFormatError:
@@ -231,7 +250,7 @@ class Layer:
             )
             self._drop(key.name)
             return None
-        return header, payload
+        return header, payload, len(data)
 
     def keep(self, call: Call, value: Any, seconds: float, policy: Policy) -> None:
         """Store a result; whatever goes wrong is said once and costs nobody the answer."""
@@ -303,6 +322,7 @@ class Layer:
 
     def forget(self, key: Key) -> bool:
         """Delete the result of one key; return whether there was one."""
+        self.cache.recent.clear()
         return self._drop(key.name)
 
     def _drop(self, name: str) -> bool:

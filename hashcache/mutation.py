@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
+from typing import NamedTuple
 
-from hashcache.canonical import ATOM, Walk
+from hashcache.canonical import ATOM, Walk, atom_digest, is_atom
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
 
 _SHOWN = 5
 
 
-@dataclass(frozen=True)
-class Argument:
+class Argument(NamedTuple):
     """One argument of a call: its name, its value, and the digest that went into the key."""
 
     name: str
@@ -30,6 +29,8 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     UncanonicalError
         It has no canonical form, or one that differs between two looks.
     """
+    if is_atom(value):
+        return Argument(name, value, atom_digest(value), False)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))
     digest = walk.digest(value)

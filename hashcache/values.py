@@ -110,6 +110,51 @@ def _path(value: Any, sink: Sink) -> None:
     sink.text("path", str(value))
 
 
+@handles_named("datetime.timezone", "zoneinfo.ZoneInfo")
+def _zone(value: Any, sink: Sink) -> None:
+    key = getattr(value, "key", "")
+    if key is None or type(value).__module__ not in ("datetime", "zoneinfo"):
+        write_reduced(value, sink)  # read from a file without a name, or of a class with more to it
+        return
+    sink.type_of(value)
+    sink.text("zone", key)
+    if not key:
+        sink.part("<%s>", "offset", value.__getinitargs__())
+
+
+@handles_named("datetime.date", "datetime.time", "datetime.timedelta")
+def _date(value: Any, sink: Sink) -> None:
+    if type(value).__module__ != "datetime":
+        write_reduced(value, sink)
+        return
+    # Immutable, and the same at every look, which is not known of other reductions.
+    sink.type_of(value)
+    for argument in value.__reduce_ex__(4)[1]:
+        sink.part("<%s>", "argument", argument)
+
+
+@handles_named("re.Pattern")
+def _pattern(value: Any, sink: Sink) -> None:
+    sink.type_of(value)
+    sink.text("flags", str(value.flags))
+    sink.part(".%s", "pattern", value.pattern)
+
+
+@handles_named("_struct.Struct")
+def _struct(value: Any, sink: Sink) -> None:
+    sink.type_of(value)
+    sink.text("format", value.format)
+
+
+@handles_named("array.array")
+def _typed_array(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.text("typecode", value.typecode)
+    sink.write("content", value.tobytes())
+    write_state(getattr(value, "__dict__", {}), sink, type(value))
+
+
 # Things that carry no value. As an argument they are refused, captured they enter by type alone.
 @handles_named(
     "_thread.lock", "_thread.RLock", "_thread._local", "threading.Condition", "threading.Event",
@@ -131,7 +176,7 @@ def _opaque(value: object, sink: Sink) -> None:
 
 
 @handles_the_rest
-def _reduced(value: Any, sink: Sink) -> None:
+def write_reduced(value: Any, sink: Sink) -> None:
     """Write an object as what pickle would take it apart into, made canonical."""
     kind = type(value)
     walk = sink.walk
@@ -183,12 +228,16 @@ def write_state(state: object, sink: Sink, kind: type) -> None:
         write_state(state[0], sink, kind)  # the second part holds the slots
         write_state(state[1], sink, kind)
     elif type(state) is dict and all(type(name) is str for name in state):
+        state = {name: part for name, part in state.items() if name not in _CACHES}
         sink.text("attributes", str(len(state)))
         for name, element in state.items():
             sink.text("name", name)
             sink.part(".%s", _public_name(name, kind), element)
     else:
         sink.part("<%s>", "state", state)
+
+
+_CACHES = frozenset({"_attrs_cached_hash"})  # depends on the hash seed
 
 
 def _public_name(name: str, kind: type) -> str:

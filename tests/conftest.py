@@ -31,6 +31,7 @@ def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(hashcache, "_store", None)
     monkeypatch.setattr(hashcache, "_made", None)
     monkeypatch.setattr(hashcache, "_said", set())
+    hashcache.recent.clear()
     return place
 
 

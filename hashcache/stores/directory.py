@@ -12,6 +12,7 @@ from hashcache.codec import Buffer
 
 _FORMAT = "v1"
 _PARTIAL = ".partial"
+_SMALL = 65_536
 
 
 class DirectoryStore:
@@ -29,6 +30,7 @@ class DirectoryStore:
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
         self.location = Path(location).expanduser().absolute()
+        self._root = str(self.location)
 
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.location)!r})"
@@ -38,10 +40,20 @@ class DirectoryStore:
         if not self._exists():
             return None
         try:
-            with open(self._path(name), "rb", buffering=0) as file:
-                return file.readall() if size is None else file.read(size)
+            handle = os.open(self._path(name), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             return None
+        try:
+            if size is not None:
+                return os.read(handle, size)
+            data = os.read(handle, _SMALL)  # most entries; without a file object around it, half the time
+            if len(data) < _SMALL:
+                return data
+            os.lseek(handle, 0, os.SEEK_SET)
+            with open(handle, "rb", buffering=0, closefd=False) as file:
+                return file.readall()
+        finally:
+            os.close(handle)
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
@@ -98,7 +110,7 @@ class DirectoryStore:
 
     def _path(self, name: str) -> str:
         group, _, digest = name.rpartition("/")
-        return f"{self.location}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
+        return f"{self._root}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
 
     def _make_folders(self, name: str) -> None:
         folder = self.location
@@ -110,7 +122,7 @@ class DirectoryStore:
     def _exists(self) -> bool:
         # Looked at every time, since what was deleted can be made again by somebody else.
         try:
-            status = os.stat(self.location)
+            status = os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):
             return False
         if not stat.S_ISDIR(status.st_mode):

@@ -23,7 +23,7 @@ def check_damaged(location: Path, whole: bytes, damaged: bytes) -> None:
     value, categories = said(lambda: first(3))
     assert right(value, 3)
     assert (categories, first.stats()["hits"]) == ([], 1), "stored again"
-    assert len(stored_at.read_bytes()) == pytest.approx(len(whole), abs=30)
+    assert len(stored_at.read_bytes()) == pytest.approx(len(whole), abs=100)
 
 
 @pytest.fixture
@@ -109,9 +109,9 @@ def test_an_entry_of_another_format_version_is_a_miss_and_left_alone(location: P
     stored_at = stored(first, 3)
     data = bytearray(whole)
     data[8:12] = (7).to_bytes(4, "little")
-    length = int.from_bytes(data[12:16], "little")
-    data[40:56] = xxh3_128_digest(bytes(data[:24] + data[56 : 56 + length]))
-    data[24:40] = xxh3_128_digest(bytes(data[:24] + data[40:]))
+    length = int.from_bytes(data[12:16], "little") + int.from_bytes(data[16:20], "little")
+    data[48:64] = xxh3_128_digest(bytes(data[:32] + data[64 : 64 + length]))
+    data[32:48] = xxh3_128_digest(bytes(data[:32] + data[48:]))
     stored_at.write_bytes(data)
     for _ in range(2):
         value, categories = said(lambda: first(3))
