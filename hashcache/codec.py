@@ -25,6 +25,11 @@ class Payload:
     description: Any
     frames: Sequence[Buffer]
 
+    @property
+    def is_own(self) -> bool:
+        """Whether decoders may make the value of the frames themselves, which then cannot be used again."""
+        return any(isinstance(frame, memoryview) and not frame.readonly for frame in self.frames)
+
 
 class Codec(Protocol):
     """What a codec has to be."""
@@ -47,8 +52,6 @@ class ArrayCodec:
     """Arrays, and nests of lists, tuples and dicts that hold arrays and scalars, without pickle."""
 
     name = "arrays"
-    most_nodes = 10_000  # beyond, a nest is mostly Python objects and pickle is faster
-    deepest = 50  # beyond, JSON could meet the recursion limit of whoever reads it
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is an array, a scalar, or a nest of builtins."""
@@ -57,49 +60,58 @@ class ArrayCodec:
 
     def encode(self, value: Any) -> Payload:
         """Return the nest as JSON, with arrays as raw buffers beside it."""
-        frames: list[Buffer] = []
-        seen: set[int] = set()
-        nodes = 0
-
-        def describe(value: Any, depth: int = 0) -> Any:
-            nonlocal nodes
-            nodes += 1
-            if nodes > self.most_nodes or depth > self.deepest:
-                raise UnencodableError("a nest larger or deeper than this codec takes")
-            kind = type(value)
-            if kind in _PLAIN:
-                return _PLAIN[kind][0](value)
-            if kind in (list, dict) or kind.__name__ == "ndarray":
-                if id(value) in seen:
-                    raise UnencodableError("a part that occurs twice has to stay one object")
-                seen.add(id(value))
-            if kind in (list, tuple):
-                return [kind.__name__, *(describe(element, depth + 1) for element in value)]
-            if kind is dict:
-                pairs = ([describe(key, depth + 1), describe(part, depth + 1)] for key, part in value.items())
-                return ["dict", *pairs]
-            return _describe_array(value, frames)
-
-        return Payload(describe(value), frames)
+        nest = _Description()
+        return Payload(nest.of(value, 0), nest.frames)
 
     def decode(self, payload: Payload) -> Any:
         """Return the nest with new, writable arrays."""
+        return _build(payload.description, payload.frames)
 
-        def build(described: Any) -> Any:
-            if described is None or type(described) in (bool, str):
-                return described
-            kind, *parts = described
-            if kind == "list":
-                return [build(part) for part in parts]
-            if kind == "tuple":
-                return tuple(build(part) for part in parts)
-            if kind == "dict":
-                return {build(key): build(element) for key, element in parts}
-            if kind in ("array", "scalar"):
-                return _build_array(kind, parts, payload.frames)
-            return _BUILDERS[kind](parts[0])
 
-        return build(payload.description)
+class _Description:
+    """A nest taken apart: not by nested functions, whose cycles would keep arrays alive for a while."""
+
+    most_nodes = 10_000  # beyond, a nest is mostly Python objects and pickle is faster
+    deepest = 50  # beyond, JSON could meet the recursion limit of whoever reads it
+
+    def __init__(self) -> None:
+        self.frames: list[Buffer] = []
+        self._seen: set[int] = set()
+        self._nodes = 0
+
+    def of(self, value: Any, depth: int) -> Any:
+        """Return what JSON can hold of a value; its arrays go to `frames`."""
+        self._nodes += 1
+        if self._nodes > self.most_nodes or depth > self.deepest:
+            raise UnencodableError("a nest larger or deeper than this codec takes")
+        kind = type(value)
+        if kind in _PLAIN:
+            return _PLAIN[kind][0](value)
+        if kind in (list, dict) or kind.__name__ == "ndarray":
+            if id(value) in self._seen:
+                raise UnencodableError("a part that occurs twice has to stay one object")
+            self._seen.add(id(value))
+        if kind in (list, tuple):
+            return [kind.__name__, *(self.of(element, depth + 1) for element in value)]
+        if kind is dict:
+            pairs = ([self.of(key, depth + 1), self.of(part, depth + 1)] for key, part in value.items())
+            return ["dict", *pairs]
+        return _describe_array(value, self.frames)
+
+
+def _build(described: Any, frames: Sequence[Buffer]) -> Any:
+    if described is None or type(described) in (bool, str):
+        return described
+    kind, *parts = described
+    if kind == "list":
+        return [_build(part, frames) for part in parts]
+    if kind == "tuple":
+        return tuple(_build(part, frames) for part in parts)
+    if kind == "dict":
+        return {_build(key, frames): _build(element, frames) for key, element in parts}
+    if kind in ("array", "scalar"):
+        return _build_array(kind, parts, frames)
+    return _BUILDERS[kind](parts[0])
 
 
 # JSON keeps bool, None and text as they are; what it would bend is spelled out.
@@ -176,12 +188,19 @@ def _spell(dtype: Any) -> str:
     raise UnencodableError(f"no text stands for the dtype {dtype}")
 
 
+def _own(frame: Buffer) -> Buffer:
+    """Return a buffer that nobody else has: a hit can be written to and harms nobody.
+
+    A frame that can be written to was read for this one value; others may be kept and are copied.
+    """
+    return frame if isinstance(frame, memoryview) and not frame.readonly else bytearray(frame)
+
+
 def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> Any:
     import numpy as np
 
     dtype, shape, order, frame = parts
-    # A copy of its own, so that a hit can be written to and harms nobody.
-    array = np.ndarray(tuple(shape), np.dtype(dtype), bytearray(frames[frame]), order=order)
+    array = np.ndarray(tuple(shape), np.dtype(dtype), _own(frames[frame]), order=order)
     return array[()] if kind == "scalar" else array
 
 
@@ -212,7 +231,7 @@ class PickleCodec:
     def decode(self, payload: Payload) -> Any:
         """Return the unpickled value, its buffers copied."""
         text, *buffers = payload.frames
-        return pickle.loads(text, buffers=[bytearray(buffer) for buffer in buffers])
+        return pickle.loads(text, buffers=map(_own, buffers))
 
 
 def _cloudpickled(value: Any, refusal: Exception) -> tuple[bytes, list[pickle.PickleBuffer]]:

@@ -57,12 +57,13 @@ def pack(header: dict[str, Any], payload: Payload) -> list[Buffer]:
     return [front + checksum.digest() + own, *pieces]
 
 
-def unpack(data: bytes, about: bool = True) -> tuple[dict[str, Any], Payload]:
+def unpack(data: bytes | bytearray, about: bool = True) -> tuple[dict[str, Any], Payload]:
     """Return header and payload of an entry, after checking every byte of it.
 
     Parameters
     ----------
-    data : bytes
+    data : bytes or bytearray
+        Frames of a bytearray can be written to, which tells decoders that they own them.
     about : bool
         Whether the header is to say more than what a reader of the value needs.
 
@@ -92,7 +93,7 @@ def unpack(data: bytes, about: bool = True) -> tuple[dict[str, Any], Payload]:
     return header, Payload(header["payload"], frames)
 
 
-def peek(data: bytes) -> dict[str, Any]:
+def peek(data: bytes | bytearray) -> dict[str, Any]:
     """Return the header from the first bytes of an entry; what follows is not looked at.
 
     Raises
@@ -109,7 +110,7 @@ def peek(data: bytes) -> dict[str, Any]:
     return header
 
 
-def header_size(data: bytes) -> int:
+def header_size(data: bytes | bytearray) -> int:
     """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
     if len(data) < _SIZE or not data.startswith(MAGIC):
         return 0

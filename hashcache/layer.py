@@ -211,7 +211,8 @@ class Layer:
             codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
             if codec is None:
                 return MISS
-            self.cache.recent.put(name, (codec, payload), size)
+            if not payload.is_own:
+                self.cache.recent.put(name, (codec, payload), size)
         else:
             codec, payload = kept
         try:

@@ -15,8 +15,11 @@ class Store(Protocol):
     `OSError` where the place cannot be reached; callers compute instead.
     """
 
-    def get(self, name: str, size: int | None = None) -> bytes | None:
-        """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
+    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
+        """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
+
+        A `bytearray` is the caller's own: values may be made of it without a copy.
+        """
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Keep the concatenated pieces. A reader sees all of them, or what was there before."""

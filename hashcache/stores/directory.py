@@ -35,7 +35,7 @@ class DirectoryStore:
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.location)!r})"
 
-    def get(self, name: str, size: int | None = None) -> bytes | None:
+    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
         if not self._exists():
             return None
@@ -46,12 +46,18 @@ class DirectoryStore:
         try:
             if size is not None:
                 return os.read(handle, size)
-            data = os.read(handle, _SMALL)  # most entries; without a file object around it, half the time
-            if len(data) < _SMALL:
-                return data
-            os.lseek(handle, 0, os.SEEK_SET)
+            length = os.fstat(handle).st_size
+            if length <= _SMALL:  # most entries; without a file object around it, half the time
+                return os.read(handle, _SMALL)
+            data = bytearray(length)
             with open(handle, "rb", buffering=0, closefd=False) as file:
-                return file.readall()
+                place = 0
+                while place < length:  # one read may stop short of the end
+                    count = file.readinto(memoryview(data)[place:])
+                    if not count:
+                        break
+                    place += count
+            return data
         finally:
             os.close(handle)
 

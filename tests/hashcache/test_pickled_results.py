@@ -90,7 +90,9 @@ def test_functions_that_pickle_refuses_go_by_cloudpickle() -> None:
 
 
 def test_writing_to_a_pickled_hit_leaves_the_next_one_alone() -> None:
-    data = stored({1: [np.arange(3), bytearray(b"abc"), {1, 2}], 2: np.ma.masked_array([1, 2], [0, 1])})
+    data = bytes(
+        stored({1: [np.arange(3), bytearray(b"abc"), {1, 2}], 2: np.ma.masked_array([1, 2], [0, 1])})
+    )
     first, second = decode(data, CODECS), decode(data, CODECS)
     first[1][0][:] = 9
     first[1][1][:] = b"xyz"
