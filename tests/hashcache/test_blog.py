@@ -145,6 +145,13 @@ def atoms():
     return atoms
 
 
+def quietly(function, argument):
+    """Call without the deprecations of NumPy that ASE meets."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        return function(argument)
+
+
 def test_a_mutated_argument_warns_with_its_path_and_never_gives_a_wrong_hit(atoms):
     @hashcache
     def h(atoms):
@@ -154,8 +161,7 @@ def test_a_mutated_argument_warns_with_its_path_and_never_gives_a_wrong_hit(atom
     truth.calc = type(atoms.calc)()
     energy = truth.get_potential_energy()
     with pytest.warns(MutationWarning, match=r"h changed .*atoms\.calc\.results\['energy'\]"):
-        warnings.simplefilter("ignore", DeprecationWarning)
-        assert h(atoms) == energy
+        assert quietly(h, atoms) == energy
     assert h.stats()["mutated"] == 1
     with warnings.catch_warnings():
         warnings.simplefilter("error", MutationWarning)
@@ -167,8 +173,7 @@ def test_a_mutated_argument_warns_with_its_path_and_never_gives_a_wrong_hit(atom
     for crystal in (atoms, truth):
         crystal.set_cell(crystal.cell * 1.05, scale_atoms=True)
     with pytest.warns(MutationWarning, match="atoms"):
-        warnings.simplefilter("ignore", DeprecationWarning)
-        assert h(atoms) == truth.get_potential_energy() != energy
+        assert quietly(h, atoms) == truth.get_potential_energy() != energy
 
 
 def test_an_equal_argument_made_anew_is_a_hit(atoms):
