@@ -20,6 +20,8 @@ from phasic.graph import Graph
 from phasic.initial import with_ipv
 from phasic.vertex import Edge, Vertex
 
+__version__ = "0.1.0"
+
 callback = with_ipv
 
 __all__ = [
