@@ -1,6 +1,6 @@
 """Persistent memoization that can be trusted: never a stale value, never a miss without a reason."""
 
-from hashcache import arrays, code_values, values  # noqa: F401  (each registers handlers)
+from hashcache import arrays, code_values, columns, frames, libraries, values  # noqa: F401  (handlers)
 from hashcache.cache import Cache, hashcache
 from hashcache.canonical import register
 from hashcache.codec import Codec, ConvertingCodec, Payload

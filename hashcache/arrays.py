@@ -1,4 +1,4 @@
-"""Canonical form of NumPy and JAX arrays; nothing here imports either before a value of theirs is seen."""
+"""Canonical form of NumPy and JAX values; nothing here imports either before a value of theirs is seen."""
 
 from __future__ import annotations
 
@@ -19,42 +19,84 @@ def _ndarray(value: Any, sink: Sink) -> None:
         # A subclass may keep state beside the buffer, which only its own reduction knows.
         _subclass(value, sink)
         return
-    _content(np.asarray(value), sink)
+    write_content(np.asarray(value), sink)
 
 
-def _content(array: Any, sink: Sink) -> None:
+def write_content(array: Any, sink: Sink, flat: str = ".flat%s") -> None:
+    """Write shape, dtype and elements of an array; `flat` is how paths call the list of its objects."""
     import numpy as np
 
     dtype = array.dtype
     sink.text("shape", str(array.shape))
+    _write_dtype(dtype, sink)
     if dtype.names is not None:
         # Field by field, since bytes between the fields have no value.
-        sink.text("fields", repr((dtype.str, dtype.names, dtype.itemsize, dtype.metadata)))
         for name in dtype.names:
             sink.part("[%r]", name, array[name])
     elif dtype.hasobject:
-        sink.text("objects", dtype.str)
-        for index, element in enumerate(array.ravel().tolist()):
-            sink.part(".flat[%r]", index, element)
+        # As a list, which takes the fast road where the objects are strings and numbers.
+        sink.part(flat, "", array.ravel().tolist())
     else:
-        # Types that other packages add share their `str` with plain bytes, so the name is written too.
-        sink.text("dtype", f"{dtype.str} {dtype.name} {dtype.metadata!r}")
-        flat = np.ascontiguousarray(array).reshape(-1)
-        sink.write("content", flat.view(np.uint8).data if flat.size and dtype.itemsize else b"")
+        content = np.ascontiguousarray(array).reshape(-1)
+        if not content.size or not dtype.itemsize:
+            sink.write("content")
+        elif dtype.char in "gG" and np.finfo(dtype).nmant == 63:
+            # The 80 bits of an x87 number lie in 12 or 16 bytes; the rest is whatever was there.
+            unit = np.dtype(np.longdouble).itemsize
+            numbers = content.view(np.uint8).reshape(-1, unit)[:, :10]
+            sink.write("content", np.ascontiguousarray(numbers).reshape(-1).data)
+        else:
+            sink.write("content", content.view(np.uint8).data)
+
+
+_OWN_DTYPES = 24  # NumPy's own are numbered below; `isbuiltin` is lost when a dtype is pickled
+
+
+def _write_dtype(dtype: Any, sink: Sink) -> None:
+    """Write what tells a dtype from every other: never its `repr`, which may show addresses."""
+    plain = dtype.num < _OWN_DTYPES and dtype.names is None and dtype.subdtype is None
+    if plain and not dtype.metadata:
+        sink.text("dtype", dtype.str)
+        return
+    # Types that other packages add share their `str` with plain bytes, so the name is written too.
+    sink.text("dtype", f"{dtype.str} {dtype.name} {dtype.type.__qualname__}")
+    if dtype.metadata:
+        sink.part("<%s>", "metadata", dict(dtype.metadata))
+    if dtype.names is not None:
+        sink.text("fields", f"{len(dtype.names)} {dtype.itemsize} {dtype.isalignedstruct}")
+        for name in dtype.names:
+            inner, offset, *title = dtype.fields[name]
+            sink.text("field", f"{offset} {name}")
+            sink.part("<%s>", "title", title)
+            _write_dtype(inner, sink)
+    elif dtype.subdtype is not None:
+        sink.text("repeated", str(dtype.shape))
+        _write_dtype(dtype.base, sink)
+    elif dtype.char == "T":
+        sink.text("strings", str(dtype.coerce))
+        sink.part("<%s>", "missing", getattr(dtype, "na_object", ...))
 
 
 def _subclass(value: Any, sink: Sink) -> None:
     import numpy as np
 
+    state = dict(getattr(value, "__dict__", {}))
     if isinstance(value, np.ma.MaskedArray):
-        # What lies under the mask is no part of the value.
+        # What lies under the mask is no part of the value, nor how the mask is kept.
         sink.text("masked", str(value.hardmask))
         sink.part(".%s", "mask", np.ma.getmaskarray(value))
-        sink.part(".%s", "data", np.where(value.mask, np.zeros((), value.dtype), value.data))
-        sink.part(".%s", "fill_value", value.fill_value)
-        return
-    _content(np.asarray(value), sink)
-    sink.part("<%s>", "state", dict(getattr(value, "__dict__", {})))
+        zero: Any = np.zeros((), value.dtype)
+        sink.part(".%s", "data", value.filled(zero))
+        fill = None if value is np.ma.masked else value.fill_value  # the constant cannot say its own
+        sink.part(".%s", "fill_value", fill)
+        sink.part(".%s", "baseclass", value.baseclass)
+        state = {name: part for name, part in state.items() if name not in _MASKED}
+    else:
+        write_content(np.asarray(value), sink)
+    sink.part("<%s>", "state", state)
+
+
+_MASKED = ("_mask", "_fill_value", "_hardmask", "_sharedmask", "_isfield", "_baseclass", "_basedict")
 
 
 @handles_named("numpy.generic")
@@ -62,12 +104,50 @@ def _scalar(value: Any, sink: Sink) -> None:
     import numpy as np
 
     sink.type_of(value)
-    _content(np.asarray(value), sink)
+    write_content(np.asarray(value), sink)
 
 
 @handles_named("numpy.dtype")
 def _dtype(value: Any, sink: Sink) -> None:
-    sink.text("dtype", f"{value!r} {value.str} {value.metadata!r}")
+    _write_dtype(value, sink)
+
+
+@handles_named("numpy.busdaycalendar")
+def _calendar(value: Any, sink: Sink) -> None:
+    sink.type_of(value)
+    sink.part(".%s", "weekmask", value.weekmask)
+    sink.part(".%s", "holidays", value.holidays)
+
+
+@handles_named("numpy.random._generator.Generator")
+def _generator(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.part(".%s", "bit_generator", value.bit_generator)
+
+
+@handles_named("numpy.random.bit_generator.BitGenerator")
+def _bit_generator(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.part(".%s", "state", value.state)
+    # What `spawn` gives depends on the seed and on how often it was called.
+    sink.part(".%s", "seed_seq", getattr(value, "seed_seq", None))
+
+
+@handles_named("numpy.random.bit_generator.SeedSequence")
+def _seed_sequence(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    for name in ("entropy", "spawn_key", "pool_size", "n_children_spawned"):
+        sink.part(".%s", name, getattr(value, name))
+
+
+@handles_named("numpy.random.mtrand.RandomState")
+def _random_state(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.part(".%s", "get_state()", value.get_state(legacy=False))
 
 
 @handles_named("numpy.vectorize")
@@ -93,8 +173,27 @@ def _ufunc(value: Any, sink: Sink) -> None:
 
 @handles_named("jaxlib._jax.ArrayImpl", "jaxlib.xla_extension.ArrayImpl")
 def _jax_array(value: Any, sink: Sink) -> None:
+    """Write dtype, weak type, shape and content; on which devices it lies is not value."""
     import numpy as np
 
     sink.type_of(value)
     sink.text("weak", f"{value.weak_type} {value.dtype}")
-    _content(np.asarray(value), sink)
+    try:
+        content = np.asarray(value)
+    except RuntimeError as error:  # deleted, donated, or partly on other hosts
+        raise sink.walk.refuse(value, f"its content cannot be read ({error})") from None
+    write_content(content, sink)
+
+
+@handles_named("jax._src.random.prng.PRNGKeyArray", "jax._src.prng.PRNGKeyArray")
+def _jax_key(value: Any, sink: Sink) -> None:
+    # The dtype names the implementation, as in key<fry>; the kind of number is in the bits.
+    sink.type_of(value)
+    jax = sys.modules["jax"]
+    sink.text("key", f"{value.dtype} {jax.random.key_impl(value)}")
+    sink.part("<%s>", "bits", jax.random.key_data(value))
+
+
+@handles_named("jax._src.core.Tracer")
+def _jax_tracer(value: Any, sink: Sink) -> None:
+    raise sink.walk.refuse(value, "it stands for all the values that a traced function may get")

@@ -19,7 +19,7 @@ from typing import Any
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
-from hashcache.classes import class_attributes
+from hashcache.classes import class_attributes, is_generated
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import (
     HEAP_TYPE,
@@ -288,7 +288,8 @@ class _CaptureWalk(Walk):
         """Capture what an attribute chain leads to: through modules and function attributes, no further."""
         for attribute in attributes:
             if isinstance(value, types.FunctionType) and attribute not in vars(value):
-                break  # an attribute that every function has
+                self._look_up(vars(value), attribute)
+                break  # an attribute that every function has, or one that is set later
             if not isinstance(value, (types.ModuleType, types.FunctionType)):
                 break
             found = self._look_up(vars(value), attribute)
@@ -359,7 +360,7 @@ def _is_patch(value: Any) -> bool:
         return False
     filename = value.__code__.co_filename
     # Methods that a library generates have no file; nobody patches with those.
-    return filename != "<string>" and origin_of_file(filename) is None
+    return filename != "<string>" and not is_generated(value) and origin_of_file(filename) is None
 
 
 def _is_looked_into(value: Any) -> bool:

@@ -12,11 +12,11 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest"},
-    {"distributions", "canonical", "bytecode", "classes", "preview"},
+    {"errors", "digest", "recent", "classes"},
+    {"distributions", "canonical", "bytecode", "guards", "preview"},
     {"fingerprint", "arrays", "values", "signature", "key", "files"},
-    {"code_values", "mutation", "codec"},
-    {"entry", "stores"},
+    {"code_values", "mutation", "codec", "columns", "libraries"},
+    {"entry", "stores", "frames"},
     {"layer"},
     {"explain"},
     {"decorator"},
