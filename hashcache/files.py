@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -30,6 +29,8 @@ class File:
 
     def __hashcache__(self) -> str:
         """Return the SHA-256 of the content."""
+        import hashlib
+
         try:
             with open(self.path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
