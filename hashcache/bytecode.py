@@ -290,12 +290,11 @@ class _Reader:
             self.imports[Import(module, level)] = None
             self.bound.append((store.argval, Import(target, level)))
             return
-        for position, instruction in enumerate(following):
-            if instruction.opname == "IMPORT_FROM":
-                store = following[position + 1]
-                self.bound.append((store.argval, Import(module, level, (instruction.argval,))))
-                if instruction.argval == names[-1]:
-                    break
+        # One name may be imported twice, under two others.
+        places = [place for place, i in enumerate(following) if i.opname == "IMPORT_FROM"]
+        for place in places[: len(names)]:
+            name, store = following[place].argval, following[place + 1]
+            self.bound.append((store.argval, Import(module, level, (name,))))
 
     def _resolve_imports(self) -> None:
         for variable, bound in self.bound:

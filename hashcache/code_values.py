@@ -94,6 +94,9 @@ def _lru_cache(value: Any, sink: Sink) -> None:
     # How many results it keeps does not change them; what it keeps does not either.
     sink.text("lru_cache", str(value.cache_parameters()["typed"]))
     sink.part(".%s", "__wrapped__", value.__wrapped__)
+    sink.walk.mutable = True  # somebody may put attributes on it
+    attributes = {name: part for name, part in vars(value).items() if name[:2] != "__"}
+    sink.part("%s", ".__dict__", attributes)
 
 
 @handles_named("dataclasses.Field")

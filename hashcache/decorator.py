@@ -78,6 +78,15 @@ class Options:
             )
 
 
+# What a cached function keeps for itself; whatever else is put on it is part of what callers can see.
+INTERNAL = frozenset(
+    """
+    _layer _options _qualname _function _stats _policy _fingerprint _prepared _has_short_road _recent
+    _bind _names _heads
+    """.split()  # noqa: SIM905
+)
+
+
 class Cached(Generic[P, R]):
     """A function whose results outlive the process: same signature, value and exceptions.
 
@@ -314,6 +323,10 @@ def _cached(value: Cached[..., Any], sink: Sink) -> None:
     sink.text("cached", value._options.version)
     sink.part(".%s", "__wrapped__", value.__wrapped__)
     sink.part(".%s", "depends_on", value._options.depends_on)
+    # What somebody put on the wrapper, now or later, can be seen by whoever uses it.
+    own = {name: part for name, part in vars(value).items() if name not in INTERNAL and name[:2] != "__"}
+    sink.walk.mutable = True
+    sink.part("%s", ".__dict__", own)
 
 
 @handles(BoundCached)

@@ -256,6 +256,9 @@ class _CaptureWalk(Walk):
             # Its cells also hold a cache; what it does is said by its implementations.
             self.capture("implementations", "registry", function.registry)  # type: ignore[attr-defined]
             return
+        for name, value in sorted(vars(function).items()):
+            if name != "__wrapped__":  # which a cell holds as well
+                self._capture_or_assume(f"attribute {name}", f"{function.__qualname__}.{name}", value)
         cells = dict(zip(code.co_freevars, function.__closure__ or (), strict=True))
         for place, (name, chains) in enumerate(facts.free):
             value = cell_value(cells[name])
@@ -298,6 +301,8 @@ class _CaptureWalk(Walk):
                 if found is MISSING:
                     found = _made_on_demand(value, attribute)
                 origin = origin_of_module(value.__name__)
+                if "__getattr__" in vars(value) and origin is None and attribute not in vars(value):
+                    self.guards.volatile = True  # it may be made otherwise next time
                 if origin is not None and not _is_looked_into(found):
                     self._add(tag, "installed", f"{value.__name__}.{attribute} {_label(found)} ({origin})")
                     return
@@ -335,20 +340,27 @@ class _CaptureWalk(Walk):
         for name, value in class_attributes(kind):
             if installed and not _is_patch(value):
                 continue  # said by the version; only what somebody put there since is of interest
-            try:
-                self.capture(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
-            except UncanonicalError as error:
-                if not self.opaque:
-                    raise
-                # A class often carries machinery of its library; its methods are what matters.
-                self.assumptions.append(f"{kind.__qualname__}.{name} counts by its type only: {error}")
-                self._add(f"attribute {name}", "opaque", type_name(type(value)))
+            self._capture_or_assume(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
+
+    def _capture_or_assume(self, tag: str, path: str, value: object) -> None:
+        """Capture an attribute, by its type where its value has no form.
+
+        A class or function often carries machinery of its library; its code is what matters.
+        """
+        try:
+            self.capture(tag, path, value)
+        except UncanonicalError as error:
+            if not self.opaque:
+                raise
+            self.assumptions.append(f"{path} counts by its type only: {error}")
+            self._add(tag, "opaque", type_name(type(value)))
 
     def _describe_module(self, module: Any) -> None:
         """Describe a user's module that is passed on as a whole: everything that it defines."""
-        for name in sorted(vars(module)):
+        self.guards.mapping(vars(module))
+        for name, value in sorted(vars(module).items()):
             if not (name.startswith("__") and name.endswith("__")):
-                self.capture(f"global {name}", f"{module.__name__}.{name}", self._look_up(vars(module), name))
+                self.capture(f"global {name}", f"{module.__name__}.{name}", value)
 
 
 # -- what code is ------------------------------------------------------------------------------------
@@ -358,9 +370,11 @@ def _is_patch(value: Any) -> bool:
     """Whether a function inside an installed class is somebody else's."""
     if type(value) is not types.FunctionType:
         return False
-    filename = value.__code__.co_filename
-    # Methods that a library generates have no file; nobody patches with those.
-    return filename != "<string>" and not is_generated(value) and origin_of_file(filename) is None
+    if is_generated(value) or origin_of_file(value.__code__.co_filename) is not None:
+        return False
+    # Methods that a library generates have no file, and run in a module of the library.
+    module = value.__globals__.get("__name__")
+    return isinstance(module, str) and origin_of_module(module) is None
 
 
 def _is_looked_into(value: Any) -> bool:

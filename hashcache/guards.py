@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from hashcache.classes import class_state
@@ -14,13 +14,17 @@ _OFTEN = 8  # checks after which a function of its own pays for being compiled
 
 
 class Guards:
-    """What a fingerprint was made from: where names led, and what functions and classes were then."""
+    """What a fingerprint was made from: where names led, and what functions and classes were then.
+
+    Everything that is compared is held, so that no other object can come to lie at its address.
+    """
 
     def __init__(self) -> None:
+        self.volatile = False  # whether something was captured that no guard can see change
         self._names: dict[int, tuple[Mapping[str, Any], dict[str, Any]]] = {}
         self._cells: list[tuple[types.CellType, Any]] = []
-        self._functions: list[tuple[Any, Any, Any, Any]] = []
-        self._keyword_defaults: list[tuple[dict[str, Any], tuple[Any, ...]]] = []
+        self._functions: list[tuple[Any, ...]] = []
+        self._mappings: list[tuple[Mapping[str, Any], tuple[Any, ...]]] = []
         self._classes: list[tuple[type, tuple[Any, ...]]] = []
         self._checks = 0
         self._compiled: Callable[[], bool] | None = None
@@ -34,11 +38,15 @@ class Guards:
         self._cells.append((cell, value))
 
     def function(self, function: Any) -> None:
-        """Hold while the function has the code and defaults that it has now."""
-        keyword_defaults = function.__kwdefaults__
-        self._functions.append((function, function.__code__, function.__defaults__, keyword_defaults))
-        if keyword_defaults:  # a dictionary, which can also be changed in place
-            self._keyword_defaults.append((keyword_defaults, _items(keyword_defaults)))
+        """Hold while the function has the code, defaults and attributes that it has now."""
+        self._functions.append((function, *(getattr(function, name) for name in _OF_FUNCTIONS)))
+        for mapping in (function.__kwdefaults__, vars(function)):
+            if mapping:  # a dictionary that can be changed in place
+                self.mapping(mapping)
+
+    def mapping(self, mapping: Mapping[str, Any]) -> None:
+        """Hold while the mapping has exactly these names, and they lead to these objects."""
+        self._mappings.append((mapping, _content(mapping)))
 
     def class_(self, kind: type) -> None:
         """Hold while nothing about the class is changed."""
@@ -48,6 +56,8 @@ class Guards:
         """Return whether every name still leads to the object that was there."""
         if self._compiled is not None:
             return self._compiled()
+        if self.volatile:
+            return False
         self._checks += 1
         if self._checks > _OFTEN:
             self._compiled = self._compile()
@@ -59,10 +69,8 @@ class Guards:
                 for name, value in known.items()
             )
             and all(
-                function.__code__ is code
-                and function.__defaults__ is defaults
-                and function.__kwdefaults__ is keyword_defaults
-                for function, code, defaults, keyword_defaults in self._functions
+                _same(tuple(getattr(function, name) for name in _OF_FUNCTIONS), parts)
+                for function, *parts in self._functions
             )
             and self._rest()
         )
@@ -70,9 +78,13 @@ class Guards:
     def _rest(self) -> bool:
         return (
             all(cell_value(cell) is value for cell, value in self._cells)
-            and all(_items(mapping) == items for mapping, items in self._keyword_defaults)
-            and all(class_state(kind) == state for kind, state in self._classes)
+            and all(not vars(function) or self._is_guarded(function) for function, *_ in self._functions)
+            and all(_same(_content(mapping), content) for mapping, content in self._mappings)
+            and all(_same(class_state(kind), state) for kind, state in self._classes)
         )
+
+    def _is_guarded(self, function: Any) -> bool:
+        return any(mapping is vars(function) for mapping, _ in self._mappings)
 
     def _compile(self) -> Callable[[], bool]:
         """Return the same check as one expression: eight names take 0.2 us, where a loop takes 0.6."""
@@ -84,6 +96,7 @@ class Guards:
             known[name] = value
             return name
 
+        plain = not (self._cells or self._mappings or self._classes)
         for names, values in self._names.values():
             place = refer(names)
             for name, value in values.items():
@@ -93,9 +106,11 @@ class Guards:
                     terms.append(f"{place}[{name!r}] is {refer(value)}")
         for function, *parts in self._functions:
             place = refer(function)
-            for name, part in zip(("__code__", "__defaults__", "__kwdefaults__"), parts, strict=True):
+            for name, part in zip(_OF_FUNCTIONS, parts, strict=True):
                 terms.append(f"{place}.{name} is {refer(part) if part is not None else None}")
-        if self._cells or self._keyword_defaults or self._classes:
+            if plain:
+                terms.append(f"not {place}.__dict__")
+        if not plain:
             terms.append("rest()")
         body = " and ".join(terms) or "True"
         # Only names that Python itself took for names are spelled here, as string constants.
@@ -104,13 +119,23 @@ class Guards:
         return hold
 
 
+_OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
+
+
+def _content(mapping: Mapping[str, Any]) -> tuple[Any, ...]:
+    return (*mapping, *mapping.values())
+
+
+def _same(now: Sequence[Any], then: Sequence[Any]) -> bool:
+    """Whether two sequences have the same objects; names, which are made anew, by equality."""
+    return len(now) == len(then) and all(
+        a is b or (type(a) is str and type(b) is str and a == b) for a, b in zip(now, then, strict=True)
+    )
+
+
 def cell_value(cell: types.CellType) -> Any:
     """Return what a closure cell holds, or the sign for nothing yet."""
     try:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return MISSING
-
-
-def _items(mapping: dict[str, Any]) -> tuple[Any, ...]:
-    return (*mapping, *map(id, mapping.values()))

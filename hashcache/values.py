@@ -155,6 +155,20 @@ def _typed_array(value: Any, sink: Sink) -> None:
     write_state(getattr(value, "__dict__", {}), sink, type(value))
 
 
+@handles_named("weakref.ReferenceType", "_weakref.ReferenceType")
+def _weak_reference(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True  # what it leads to may be gone next time
+    sink.text("weak reference", "")
+    sink.part("%s", "()", value())
+
+
+@handles_named("_contextvars.ContextVar")
+def _context_variable(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.text("context variable", value.name)
+    sink.part("%s", ".get()", value.get(None))
+
+
 # Things that carry no value. As an argument they are refused, captured they enter by type alone.
 @handles_named(
     "_thread.lock", "_thread.RLock", "_thread._local", "threading.Condition", "threading.Event",
@@ -163,9 +177,9 @@ def _typed_array(value: Any, sink: Sink) -> None:
     "builtins.coroutine", "builtins.async_generator", "builtins.frame", "builtins.traceback",
     "concurrent.futures._base.Executor", "concurrent.futures._base.Future", "asyncio.locks.Lock",
     "queue.Queue", "_queue.SimpleQueue", "multiprocessing.context.BaseContext", "subprocess.Popen",
-    "multiprocessing.synchronize.SemLock", "sqlite3.Connection", "sqlite3.Cursor", "_contextvars.ContextVar",
-    "weakref.ReferenceType", "_weakref.ReferenceType", "tqdm.std.tqdm", "rich.console.Console",
-    "rich.progress.Progress", "requests.sessions.Session", "httpx.Client", "httpx.AsyncClient",
+    "multiprocessing.synchronize.SemLock", "sqlite3.Connection", "sqlite3.Cursor", "tqdm.std.tqdm",
+    "rich.console.Console", "rich.progress.Progress", "requests.sessions.Session", "httpx.Client",
+    "httpx.AsyncClient",
 )  # fmt: skip
 def _opaque(value: object, sink: Sink) -> None:
     walk = sink.walk

@@ -10,6 +10,7 @@ import textwrap
 import pytest
 
 from hashcache import Cache, OptionError, hashcache
+from hashcache.decorator import INTERNAL
 
 
 def test_signature_docstring_and_annotations_are_kept():
@@ -124,3 +125,8 @@ def test_options_that_cannot_be_are_refused_when_decorating(options):
 def test_a_cache_has_one_place(tmp_path):
     with pytest.raises(ValueError, match="not both"):
         Cache(tmp_path, store=hashcache.store)
+
+
+def test_what_a_cached_function_keeps_for_itself_is_known():
+    own = {name for name in vars(hashcache(abs)) if not name.startswith("__")}
+    assert own == INTERNAL
