@@ -78,15 +78,6 @@ class Options:
             )
 
 
-# What a cached function keeps for itself; whatever else is put on it is part of what callers can see.
-INTERNAL = frozenset(
-    """
-    _layer _options _qualname _function _stats _policy _fingerprint _prepared _has_short_road _recent
-    _bind _names _heads
-    """.split()  # noqa: SIM905
-)
-
-
 class Cached(Generic[P, R]):
     """A function whose results outlive the process: same signature, value and exceptions.
 
@@ -95,6 +86,12 @@ class Cached(Generic[P, R]):
     __wrapped__ : callable
         The function itself, without the cache.
     """
+
+    # Beside `__dict__`, which wrappers copy from what they wrap and which callers can see.
+    __slots__ = (
+        "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_short_road", "_heads",
+        "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_stats",
+    )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
         functools.update_wrapper(self, function)
@@ -324,7 +321,7 @@ def _cached(value: Cached[..., Any], sink: Sink) -> None:
     sink.part(".%s", "__wrapped__", value.__wrapped__)
     sink.part(".%s", "depends_on", value._options.depends_on)
     # What somebody put on the wrapper, now or later, can be seen by whoever uses it.
-    own = {name: part for name, part in vars(value).items() if name not in INTERNAL and name[:2] != "__"}
+    own = {name: part for name, part in vars(value).items() if name[:2] != "__"}
     sink.walk.mutable = True
     sink.part("%s", ".__dict__", own)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import subprocess
 import sys
@@ -10,7 +11,6 @@ import textwrap
 import pytest
 
 from hashcache import Cache, OptionError, hashcache
-from hashcache.decorator import INTERNAL
 
 
 def test_signature_docstring_and_annotations_are_kept():
@@ -127,6 +127,23 @@ def test_a_cache_has_one_place(tmp_path):
         Cache(tmp_path, store=hashcache.store)
 
 
-def test_what_a_cached_function_keeps_for_itself_is_known():
-    own = {name for name in vars(hashcache(abs)) if not name.startswith("__")}
-    assert own == INTERNAL
+def test_wrappers_of_a_cached_function_get_nothing_of_what_it_keeps_for_itself():
+    @hashcache
+    def power(x):
+        return x**2
+
+    @functools.wraps(power)
+    def wrapper(x):
+        return power(x)
+
+    @hashcache
+    def caller(x):
+        return wrapper(x) + functools.lru_cache(power)(x)
+
+    assert (
+        set(vars(power))
+        == set(vars(wrapper))
+        == {*functools.WRAPPER_ASSIGNMENTS, "__wrapped__"} & set(vars(power))
+    )
+    assert [caller(2), caller(2)] == [8, 8]
+    assert caller.stats() == {"hits": 1, "misses": 1}
