@@ -128,7 +128,7 @@ def _arguments(header: dict[str, Any]) -> str:
     shown = [
         f"{name.removeprefix('argument ')}={text}"
         for name, _, text in header["parts"]
-        if name.startswith("argument ")
+        if name.startswith("argument ") and ": " not in name
     ]
     text = ", ".join(shown)
     return text if len(text) <= 40 else f"{text[:37]}..."

@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import json
 import struct
-from collections.abc import Sequence
 from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_digest
@@ -142,8 +141,3 @@ def _json(value: dict[str, Any]) -> bytes:
 
 def _size(frame: Buffer) -> int:
     return frame.nbytes if isinstance(frame, memoryview) else len(frame)
-
-
-def total_size(pieces: Sequence[Buffer]) -> int:
-    """Return how many bytes the pieces of an entry take."""
-    return sum(map(_size, pieces))

@@ -221,7 +221,7 @@ class _Search:
         try:
             return [state for state, _ in returned], [weight for _, weight in returned]
         except (TypeError, ValueError):
-            pass
+            pass  # triples, or something wrong that is named below
         if not isinstance(returned, list | tuple):
             raise CallbackError(
                 f"the callback returned {returned!r} for state {self._state(source)}; "

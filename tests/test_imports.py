@@ -23,7 +23,6 @@ HASHCACHE = [
     {"cache"},
     {"__init__", "__main__"},
 ]
-WITHIN = {("distributions", "bytecode")}
 
 
 def imports(path: Path, package: str, everywhere: bool) -> set[str]:
