@@ -200,11 +200,14 @@ def docstrings(text: str, where: int, number: int) -> str:
 
 def renamed(text: str, where: int, number: int) -> str:
     """Rename the local variables of functions, also where functions inside read them."""
-    locals_ = {"t", "u", "i", "j"}
     tree = ast.parse(text)
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and node.id in locals_:
-            node.id = f"{chr(97 + number % 26)}{number}_{node.id}"
+    for function in [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)]:
+        names = [node for node in ast.walk(function) if isinstance(node, ast.Name)]
+        # Only names that the function binds are its own: an edit may have made a global of one.
+        bound = {node.id for node in names if isinstance(node.ctx, ast.Store)} & {"t", "u", "i", "j"}
+        for node in names:
+            if node.id in bound:
+                node.id = f"{chr(97 + number % 26)}{number}_{node.id}"
     return ast.unparse(tree) + "\n"
 
 
