@@ -8,6 +8,7 @@ text, locals by first use, jumps and the exception table by target.
 
 from __future__ import annotations
 
+import bisect
 import dis
 import inspect
 import sys
@@ -38,6 +39,13 @@ _HAS_LOAD_METHOD = sys.version_info < (3, 12)
 if not _HAS_LOAD_METHOD:
     _NAME_FLAG_BITS["LOAD_ATTR"] = 1
 _ANNOTATIONS, _CLOSURE = 0x04, 0x08
+_JUMPS = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
+_OPPOSITE = {
+    "POP_JUMP_IF_TRUE": "POP_JUMP_IF_FALSE",
+    "POP_JUMP_IF_FALSE": "POP_JUMP_IF_TRUE",
+    "POP_JUMP_IF_NONE": "POP_JUMP_IF_NOT_NONE",
+    "POP_JUMP_IF_NOT_NONE": "POP_JUMP_IF_NONE",
+}
 
 
 @dataclass(frozen=True)
@@ -113,7 +121,40 @@ class _Reader:
         for name in self.parameters:
             self.variables[name] = len(self.variables)
 
+    def _thread_jumps(self) -> None:
+        """Let jumps lead where they end, since whether the compiler does depends on line breaks.
+
+        A condition that skips a jump is turned into the opposite condition that makes it.
+        """
+        offsets = [instruction.offset for instruction in self.instructions]
+
+        def end_of(target: int) -> int:
+            for _ in range(len(offsets)):  # a loop of nothing but jumps never ends
+                place = bisect.bisect_left(offsets, target)
+                if place == len(offsets) or self.instructions[place].opname not in _JUMPS:
+                    break
+                target = self.instructions[place].argval
+            return target
+
+        for index, instruction in enumerate(self.instructions):
+            name = instruction.opname
+            if name in _JUMPS:
+                self.instructions[index] = instruction._replace(argval=end_of(instruction.argval))
+            elif name.startswith("POP_JUMP_"):
+                name = name.replace("_FORWARD", "").replace("_BACKWARD", "")  # 3.11 says which way
+                target = instruction.argval
+                following = self.instructions[index + 1 : index + 3]
+                if (
+                    len(following) == 2
+                    and following[0].opname in _JUMPS
+                    and bisect.bisect_left(offsets, target) == index + 2
+                ):
+                    name, target = _OPPOSITE[name], following[0].argval
+                    self.dropped.add(index + 1)
+                self.instructions[index] = instruction._replace(opname=name, argval=end_of(target))
+
     def facts(self) -> CodeFacts:
+        self._thread_jumps()
         for index in range(len(self.instructions)):
             self._mark_function(index)
             self._mark_class_name(index)
@@ -125,11 +166,8 @@ class _Reader:
         index = 0
         while index < len(self.instructions):
             index = self._write(index, ordinals, sink)
-        for entry in dis.Bytecode(self.code).exception_entries:  # type: ignore[attr-defined]
-            places = (entry.start, entry.end, entry.target)
-            where = [_ordinal(ordinals, offset) for offset in places]
-            if where[0] != where[1]:  # an extent that held only instructions without meaning
-                sink.write("except", repr((*where, entry.depth, entry.lasti)).encode())
+        for extent in self._extents(ordinals):
+            sink.write("except", repr(extent).encode())
         self._resolve_imports()
         own_free = [name for name in self.variables if name in self.code.co_freevars]
         return CodeFacts(
@@ -138,6 +176,24 @@ class _Reader:
             free=tuple((name, tuple(self.chains.get(name, ()))) for name in own_free),
             imports=tuple(self.imports),
         )
+
+    def _extents(self, ordinals: dict[int, int]) -> list[tuple[int, int, int, int, bool]]:
+        """Return the exception table by places: start, end, handler, depth of the stack, its last flag.
+
+        Extents without an instruction are left out, and neighbours with one handler are one extent.
+        """
+        found: list[tuple[int, int, int, int, bool]] = []
+        for entry in dis.Bytecode(self.code).exception_entries:  # type: ignore[attr-defined]
+            start, end, target = (
+                _ordinal(ordinals, place) for place in (entry.start, entry.end, entry.target)
+            )
+            handler = (target, entry.depth, entry.lasti)
+            if start == end:
+                continue
+            if found and found[-1][1] == start and found[-1][2:] == handler:
+                start = found.pop()[0]
+            found.append((start, end, *handler))
+        return found
 
     # -- what is left out ------------------------------------------------------------------------
 
