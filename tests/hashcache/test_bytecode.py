@@ -16,7 +16,8 @@ def facts(source: str):
 ALIKE = {
     "comprehension over lines": (
         "def f(x):\n    return sum([i * 0 for i in range(x) if i != 1])",
-        "def f(x):\n    return sum(\n        [\n        i *\n        0\n for i in range(x) if i !=\n        1])",
+        "def f(x):\n    return sum(\n        [\n        i *\n        0\n"
+        " for i in range(x) if i !=\n        1])",
     ),
     "condition over lines": (
         "def f(x):\n    while x and x < 3:\n        x += 1\n    return x",
@@ -45,8 +46,10 @@ DIFFERENT = {
         "def f(x):\n    while x:\n        if x > 1:\n            continue\n        x -= 1\n    return x",
     ),
     "extent of a try": (
-        "def f(x):\n    try:\n        a = 1 / x\n        b = x[0]\n    except E:\n        return 1\n    return a, b",
-        "def f(x):\n    try:\n        a = 1 / x\n    except E:\n        return 1\n    b = x[0]\n    return a, b",
+        "def f(x):\n    try:\n        a = 1 / x\n        b = x[0]\n"
+        "    except E:\n        return 1\n    return a, b",
+        "def f(x):\n    try:\n        a = 1 / x\n    except E:\n"
+        "        return 1\n    b = x[0]\n    return a, b",
     ),
     "handler of a try": (
         "def f(x):\n    try:\n        return x[0]\n    except KeyError:\n        return 1",
