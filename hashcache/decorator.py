@@ -159,7 +159,9 @@ class Cached(Generic[P, R]):
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute whatever is stored, and store the result."""
-        return self._answer(self._layer.compute, args, kwargs)
+        value = self._answer(self._layer.compute, args, kwargs)
+        self._recent.clear()  # which may hold the result of before
+        return value
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key that this call would use, without calling: 32 hexadecimal digits."""

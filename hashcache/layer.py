@@ -28,7 +28,7 @@ from hashcache.fingerprint import Fingerprint, Part, fingerprint
 from hashcache.key import Key, fingerprint_name, group_name
 from hashcache.mutation import Argument, LookBack, describe, digest_argument
 from hashcache.preview import preview
-from hashcache.recent import MISS, is_immutable
+from hashcache.recent import MISS, is_immutable, size_of
 
 if TYPE_CHECKING:
     from hashcache.cache import Cache
@@ -160,14 +160,19 @@ class Layer:
         if value is not MISS:
             policy.stats["hits"] += 1
             if call.short is not None and is_immutable(value):
-                self.cache.recent.put(call.short, value)
+                size = sum(size_of(argument.value) for argument in call.arguments)
+                self.cache.recent.put(call.short, value, size + size_of(value))
             if self.cache.talks():
                 self.cache.log("hit %s", call.key)
             return value  # type: ignore[no-any-return]
         if self.cache.talks():
             from hashcache.explain import explain
 
-            self.cache.log("%s computed: %s", call.function, explain(call).reason)
+            try:
+                reason = explain(call).reason
+            except Exception as error:  # a reason that cannot be given costs nobody the answer
+                reason = f"for a reason that cannot be told ({error!r})"
+            self.cache.log("%s computed: %s", call.function, reason)
         return self.compute(call, compute, policy)
 
     def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
@@ -257,18 +262,29 @@ class Layer:
             return
         try:
             codec, payload = encode(value, self.codecs)
-        except UnencodableError as error:
+            pieces = entry.pack(self._header(call, value, codec, seconds), payload)
+        except Exception as error:  # also of a codec whose description JSON cannot hold
             policy.stats["unstored"] += 1
             if policy.on_uncacheable == "ignore":
                 return
+            reason = (
+                str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
+            )
             self.cache.warn_once(
                 ("encode", call.function, type(value)),
-                f"the result of {call.function} is not stored: {error}; "
+                f"the result of {call.function} is not stored: {reason}; "
                 f"return plain data, or pass a codec for it",
                 UncacheableWarning,
             )
             return
-        header = {
+        try:
+            self._keep_fingerprint(call)
+            self.cache.store.put(call.key.name, pieces)
+        except OSError as error:
+            self._store_failed("write", error, policy.stats)
+
+    def _header(self, call: Call, value: Any, codec: str, seconds: float) -> dict[str, Any]:
+        return {
             "key": str(call.key),
             "layer": self.name,
             "function": call.function,
@@ -282,11 +298,6 @@ class Layer:
             "parts": [part.row() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
         }
-        try:
-            self._keep_fingerprint(call)
-            self.cache.store.put(call.key.name, entry.pack(header, payload))
-        except OSError as error:
-            self._store_failed("write", error, policy.stats)
 
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.

@@ -87,9 +87,12 @@ class LookBack:
             now = self._renew()
         except Exception as error:  # it could be captured before
             return [f"what it captures ({error})"]
+        if now.digest == self._fingerprint.digest:
+            return []
         before = {part.name: part.digest for part in self._fingerprint.parts}
         names = [part.name for part in now.parts if before.get(part.name) != part.digest]
-        return [f"{name} (captured)" for name in names] if now.digest != self._fingerprint.digest else []
+        # Something that is gone, or one of two parts of one name, leaves no name to give.
+        return [f"{name} (captured)" for name in names or ["what it captures"]]
 
 
 def describe(paths: list[str]) -> str:

@@ -42,9 +42,9 @@ class Recent:
         """Return what was put under `key`, or `MISS`."""
         return self._items.get(key, _NOTHING)[0]
 
-    def put(self, key: Hashable, value: Any, size: int | None = None) -> None:
-        """Keep a value, and forget the oldest ones beyond the limit."""
-        size = (sys.getsizeof(value) if size is None else size) + _OVERHEAD
+    def put(self, key: Hashable, value: Any, size: int) -> None:
+        """Keep a value of so many bytes, its key counted in, and forget the oldest ones beyond the limit."""
+        size += _OVERHEAD
         if size > self.limit // 8:  # one of these would drive out too many others
             return
         with self._lock:
@@ -84,6 +84,12 @@ def is_immutable(value: Any) -> bool:
     """Whether a value can be handed to two callers without one disturbing the other."""
     kind = type(value)
     return kind in _IMMUTABLE or (kind is tuple and all(map(is_immutable, value)))
+
+
+def size_of(value: Any) -> int:
+    """Return the bytes that an immutable value takes."""
+    parts = sum(map(size_of, value)) if type(value) is tuple else 0
+    return sys.getsizeof(value) + parts
 
 
 def exact_token(values: tuple[Any, ...]) -> Hashable | None:

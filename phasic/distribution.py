@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from phasic.trace import Trace
 
 
-class Distribution:
+class Distribution(ABC):
     """The absorption time of a graph, or the reward collected until then.
 
     Nothing is conditional on starting in a transient state. Mass that starts in an absorbing state is
@@ -34,19 +35,19 @@ class Distribution:
     _factors: Factors | None = None
 
     @property
+    @abstractmethod
     def arrays(self) -> GraphArrays:
         """The graph as read-only arrays."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def weights(self) -> Floats:
         """The weight of every edge at the current theta, float64[m]."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def steps(self) -> Steps:
         """The functions that this graph calls, bare or cached."""
-        raise NotImplementedError
 
     def expectation(self, rewards: ArrayLike = ()) -> float:
         """Return the expected absorption time, or the expected reward.

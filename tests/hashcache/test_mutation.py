@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import random
+import sys
 import warnings
 from typing import Any
 
 import numpy as np
 import pytest
 
-from hashcache import MutationError, MutationWarning, hashcache
+from hashcache import Cache, MutationError, MutationWarning, Payload, UncacheableWarning, hashcache
 
 HISTORY: list[Any] = []
 TABLE = {"rate": [1.0, 2.0]}
@@ -247,3 +248,69 @@ def test_classes_and_functions_of_other_names_are_other_values():
         return x
 
     assert [called(first), called(second), called(first)] == ["first", "second", "first"]
+
+
+def test_refreshing_replaces_what_this_process_remembers_too(tmp_path):
+    number = tmp_path / "number"
+
+    @hashcache
+    def read():
+        return int(number.read_text())  # nothing that a key can see
+
+    number.write_text("1")
+    assert [read(), read(), read()] == [1, 1, 1]
+    number.write_text("2")
+    assert read() == 1
+    assert read.refresh() == 2
+    assert [read(), read()] == [2, 2]
+
+
+def test_a_captured_value_that_the_call_removes_is_a_change():
+    def helper():
+        return 1
+
+    helper.rate = 2
+
+    @hashcache
+    def drop(x):
+        vars(helper).pop("rate", None)
+        return x
+
+    with pytest.warns(MutationWarning, match=r"drop changed"):
+        assert drop(1) == 1
+    assert not list(drop.entries())
+
+
+def test_what_is_remembered_stays_within_its_limit():
+    cache = Cache(hashcache.location, memory=100_000)
+
+    @cache
+    def length(text):
+        return len(text)
+
+    for number in range(60):
+        for _ in range(2):
+            length(f"{number:05000d}")
+    assert cache.recent._bytes <= 100_000
+    assert sum(sys.getsizeof(key[2][1][0]) for key in cache.recent._items if type(key) is tuple) <= 100_000
+
+
+def test_a_codec_whose_description_is_no_json_costs_no_answer():
+    class Odd:
+        name = "odd"
+
+        def accepts(self, value):
+            return True
+
+        def encode(self, value):
+            return Payload(object(), ())
+
+        def decode(self, payload):
+            raise AssertionError
+
+    @hashcache(codec=Odd())
+    def f(x):
+        return x
+
+    with pytest.warns(UncacheableWarning, match="not stored"):
+        assert f(1) == 1
