@@ -8,16 +8,14 @@ text, locals by first use, jumps and the exception table by target.
 
 from __future__ import annotations
 
-import bisect
 import dis
 import inspect
-import sys
 import weakref
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from types import CodeType
 
 from hashcache.digest import Framed
+from hashcache.instructions import HAS_LOAD_METHOD, normalised
 
 Chain = tuple[str, ...]
 
@@ -29,23 +27,13 @@ _MEANINGFUL_FLAGS = (
     | inspect.CO_ITERABLE_COROUTINE
     | inspect.CO_ASYNC_GENERATOR
 )
-# Cells follow from which variables are loaded through them; the rest only serve tracing and decoding.
-_SILENT = frozenset({"NOP", "RESUME", "EXTENDED_ARG", "CACHE", "MAKE_CELL", "COPY_FREE_VARS", "NOT_TAKEN"})
 # A class body stores these for people and for debuggers.
 _UNSEEN_CLASS_NAMES = frozenset({"__doc__", "__firstlineno__", "__static_attributes__", "__qualname__"})
 # The low bits of these operands are flags beside the index of a name.
 _NAME_FLAG_BITS = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 3}
-_HAS_LOAD_METHOD = sys.version_info < (3, 12)
-if not _HAS_LOAD_METHOD:
+if not HAS_LOAD_METHOD:
     _NAME_FLAG_BITS["LOAD_ATTR"] = 1
 _ANNOTATIONS, _CLOSURE = 0x04, 0x08
-_JUMPS = frozenset({"JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT"})
-_OPPOSITE = {
-    "POP_JUMP_IF_TRUE": "POP_JUMP_IF_FALSE",
-    "POP_JUMP_IF_FALSE": "POP_JUMP_IF_TRUE",
-    "POP_JUMP_IF_NONE": "POP_JUMP_IF_NOT_NONE",
-    "POP_JUMP_IF_NOT_NONE": "POP_JUMP_IF_NONE",
-}
 
 
 @dataclass(frozen=True)
@@ -104,7 +92,7 @@ class _Reader:
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        self.instructions = _alike_calls([i for i in _plain_instructions(code) if i.opname not in _SILENT])
+        self.instructions = normalised(code)
         self.dropped: set[int] = set()
         self.closures: dict[int, tuple[int, list[str]]] = {}  # first load -> (count, loads in inner order)
         self.variables: dict[str, int] = {}
@@ -121,40 +109,7 @@ class _Reader:
         for name in self.parameters:
             self.variables[name] = len(self.variables)
 
-    def _thread_jumps(self) -> None:
-        """Let jumps lead where they end, since whether the compiler does depends on line breaks.
-
-        A condition that skips a jump is turned into the opposite condition that makes it.
-        """
-        offsets = [instruction.offset for instruction in self.instructions]
-
-        def end_of(target: int) -> int:
-            for _ in range(len(offsets)):  # a loop of nothing but jumps never ends
-                place = bisect.bisect_left(offsets, target)
-                if place == len(offsets) or self.instructions[place].opname not in _JUMPS:
-                    break
-                target = self.instructions[place].argval
-            return target
-
-        for index, instruction in enumerate(self.instructions):
-            name = instruction.opname
-            if name in _JUMPS:
-                self.instructions[index] = instruction._replace(argval=end_of(instruction.argval))
-            elif name.startswith("POP_JUMP_"):
-                name = name.replace("_FORWARD", "").replace("_BACKWARD", "")  # 3.11 says which way
-                target = instruction.argval
-                following = self.instructions[index + 1 : index + 3]
-                if (
-                    len(following) == 2
-                    and following[0].opname in _JUMPS
-                    and bisect.bisect_left(offsets, target) == index + 2
-                ):
-                    name, target = _OPPOSITE[name], following[0].argval
-                    self.dropped.add(index + 1)
-                self.instructions[index] = instruction._replace(opname=name, argval=end_of(target))
-
     def facts(self) -> CodeFacts:
-        self._thread_jumps()
         for index in range(len(self.instructions)):
             self._mark_function(index)
             self._mark_class_name(index)
@@ -357,58 +312,6 @@ class _Reader:
             for chain in self.chains.get(variable, {(): None}):
                 reached = (*bound.attributes, *chain)
                 self.imports[Import(bound.module, bound.level, reached, whole=not reached)] = None
-
-
-def _plain_instructions(code: CodeType) -> Iterator[dis.Instruction]:
-    """Yield instructions with pairs taken apart: whether two are joined depends on line breaks."""
-    make: Callable[..., dis.Instruction] = dis.Instruction._replace
-    for instruction in dis.get_instructions(code):
-        parts = instruction.opname.split("_FAST_")
-        if instruction.opname == "RETURN_CONST":
-            yield make(instruction, opname="LOAD_CONST", opcode=dis.opmap["LOAD_CONST"])
-            yield make(
-                instruction, opname="RETURN_VALUE", opcode=dis.opmap["RETURN_VALUE"], arg=None, argval=None
-            )
-        elif (
-            isinstance(instruction.argval, tuple)
-            and instruction.opname.count("_FAST") == 2
-            and len(parts) == 2
-        ):
-            for operation, name in zip((parts[0] + "_FAST", parts[1]), instruction.argval, strict=True):
-                yield make(instruction, opname=operation, opcode=dis.opmap[operation], argval=name)
-        else:
-            yield instruction
-
-
-def _alike_calls(instructions: list[dis.Instruction]) -> list[dis.Instruction]:
-    """Return the instructions with every call of an attribute spelled as a method call.
-
-    The compiler spells ``math.floor(x)`` in two ways that do the same: one where ``import math`` stands in
-    the same file, the other where it stands elsewhere, as in another cell of a notebook.
-    """
-    found: list[dis.Instruction] = []
-    for instruction in instructions:
-        name, last = instruction.opname, found[-1] if found else None
-        if name == "PUSH_NULL" and last is not None and last.opname == "LOAD_ATTR":
-            found[-1] = _as_method(last)  # 3.13 and later: the null comes after the attribute
-        elif (
-            name == "LOAD_ATTR"
-            and last is not None
-            and last.opname == "LOAD_GLOBAL"
-            and last.arg is not None
-            and last.arg & 1
-        ):
-            found[-1] = last._replace(arg=last.arg & ~1)  # 3.11 and 3.12: before its owner
-            found.append(_as_method(instruction))
-        else:
-            found.append(instruction)
-    return found
-
-
-def _as_method(instruction: dis.Instruction) -> dis.Instruction:
-    if _HAS_LOAD_METHOD:
-        return instruction._replace(opname="LOAD_METHOD", opcode=dis.opmap["LOAD_METHOD"])
-    return instruction._replace(arg=(instruction.arg or 0) | 1)
 
 
 def _ordinal(ordinals: dict[int, int], offset: int) -> int:
