@@ -68,7 +68,7 @@ def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> lis
     return [start, *frames, checksum.digest()]
 
 
-def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Payload]:
+def unpack(data: Any, key: bytes, checked: bool = False) -> tuple[str, Payload]:
     """Return codec and payload of the entry of a key, after checking every byte of it.
 
     Parameters
@@ -78,6 +78,8 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
         own them.
     key : bytes
         The 16 bytes that the entry has to have been packed with.
+    checked : bool
+        Whether these very bytes were compared with their checksum before.
 
     Raises
     ------
@@ -93,7 +95,10 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
     if magic != MAGIC or version != VERSION or total != len(data) or found != key:
         raise _damage(data, key)
     # To copy a small entry takes less time than to make a view of it.
-    if xxh3_128_digest((data if total < _SMALL else memoryview(data))[:-_SUM]) != data[-_SUM:]:
+    if (
+        not checked
+        and xxh3_128_digest((data if total < _SMALL else memoryview(data))[:-_SUM]) != data[-_SUM:]
+    ):
         raise _damage(data, key)
     place = _SIZE + head
     (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
@@ -109,7 +114,7 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
     return codec, Payload(description, frames)
 
 
-def peek(data: bytes | bytearray) -> dict[str, Any]:
+def peek(data: Any) -> dict[str, Any]:
     """Return what an entry says of itself, from its first bytes; what follows is not looked at.
 
     Raises
@@ -126,7 +131,7 @@ def peek(data: bytes | bytearray) -> dict[str, Any]:
     return {**provenance, "digest": key.hex(), "codec": codec, "payload": description, "frames": sizes}
 
 
-def header_size(data: bytes | bytearray) -> int:
+def header_size(data: Any) -> int:
     """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
     if len(data) < _SIZE or not data.startswith(MAGIC):
         return 0

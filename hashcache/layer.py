@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -242,8 +243,13 @@ class Layer:
             return None, 0
         if data is None:
             return None, 0
+        state = getattr(data, "state", None)
+        checked = state is not None and self.cache.recent.get(("checked", name)) == state
         try:
-            return entry.unpack(data, call.digest), len(data)
+            found = entry.unpack(data, call.digest, checked)
+            if state is not None and not checked:
+                self.cache.recent.put(("checked", name), state, 0)
+            return found, len(data)
         except UnknownFormatError:
             self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
@@ -290,9 +296,7 @@ class Layer:
             "function": call.function,
             "created": time.time(),
             "seconds": seconds,
-            "python": sys.version.partition(" ")[0],
-            "host": os.uname().nodename if hasattr(os, "uname") else "",
-            "user": _user(),
+            **_computed_by(),
             "result": preview(value),
             "parts": [part.row() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
@@ -301,15 +305,11 @@ class Layer:
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        try:
-            listed = self.cache.header(name)
-        except OSError:  # a store that cannot be read may be one that can be written
-            listed = None
-        if listed is None:
-            rows = [part.row() for part in call.fingerprint.parts]
-            header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
-            listing = entry.pack(call.fingerprint.digest, "", Payload(None, ()), header)
-            self.cache.store.put(name, listing)
+        if self.cache.store.size(name):
+            return
+        rows = [part.row() for part in call.fingerprint.parts]
+        header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
+        self.cache.store.put(name, entry.pack(call.fingerprint.digest, "", Payload(None, ()), header))
 
     def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
         stats[f"failed to {what}"] += 1
@@ -356,10 +356,14 @@ class Policy:
     stats: Counter[str]
 
 
-def _user() -> str:
+@functools.cache
+def _computed_by() -> dict[str, str]:
+    """Return the part of the provenance that is the same throughout a process."""
     import getpass  # together with the likes of it a tenth of the time that importing this package takes
 
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):  # no name for this user id
-        return ""
+        user = ""
+    host = os.uname().nodename if hasattr(os, "uname") else ""
+    return {"python": sys.version.partition(" ")[0], "host": host, "user": user}
