@@ -220,7 +220,7 @@ class Layer:
                 return MISS
             if size <= recent.largest and not kept[1].is_own:
                 recent.put(name, kept, size)
-        codec, payload = kept
+        codec, payload, _ = kept
         if codec not in self._codec_of:
             return MISS
         try:
@@ -234,7 +234,7 @@ class Layer:
             )
             return MISS
 
-    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[tuple[str, Payload] | None, int]:
+    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         try:
             data = self.cache.store.get(name)

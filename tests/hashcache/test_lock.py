@@ -258,11 +258,14 @@ def test_processes_make_one_thing_once(place: Path, method: str, first: str) -> 
         process.join(60)
         assert process.exitcode == (-signal.SIGKILL if process is owner and first == "dies" else 0)
     seen = Counter(said.get() for _ in range(4 + (first != "dies")))
-    assert seen == {
-        "made": {"made": 1, "found": 4},
-        "failed": seen if seen["made"] >= 2 else {},  # nobody waits in line for one that gave up
-        "dies": {"made": 1, "found": 3},
-    }[first]
+    assert (
+        seen
+        == {
+            "made": {"made": 1, "found": 4},
+            "failed": seen if seen["made"] >= 2 else {},  # nobody waits in line for one that gave up
+            "dies": {"made": 1, "found": 3},
+        }[first]
+    )
     assert list((place / "locks").iterdir()) == []
 
 
