@@ -13,12 +13,13 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions"},
-    {"distributions", "canonical", "bytecode", "guards", "preview"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "lock"},
     {"fingerprint", "arrays", "values", "signature", "key", "files"},
     {"code_values", "mutation", "codec", "columns", "libraries"},
     {"entry", "stores", "frames"},
+    {"computation"},
     {"layer"},
-    {"explain"},
+    {"explain", "roads"},
     {"decorator"},
     {"cache"},
     {"__init__", "__main__"},
