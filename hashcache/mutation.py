@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import NamedTuple
 
-from hashcache.canonical import ATOM, Walk, atom_digest, is_atom
+from hashcache.canonical import ATOM, Walk
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
+from hashcache.plain import atom_digest, is_atom
 
 _SHOWN = 5
 

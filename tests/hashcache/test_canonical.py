@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hashcache
-from hashcache import UncanonicalError, canonical, digest
+from hashcache import UncanonicalError, canonical, digest, plain
 from hashcache.fingerprint import ArgumentWalk
 
 
@@ -243,6 +243,36 @@ def test_a_value_among_objects_has_the_digest_that_it_has_alone(value: Any):
     walk = ArgumentWalk()
     walk.digest([object, value, np.float64(1)])
     assert walk.digest(value) == ArgumentWalk().digest(value)
+
+
+@given(nests(atoms), st.integers(1, 60))
+def test_a_nest_is_measured_alike_level_by_level_and_part_by_part(value: Any, height: int):
+    for _ in range(height):
+        value = [value]
+    found = plain.nest_digest([value, 1.0], list)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_MANY", 0)  # look for shared parts at once
+        patch.setattr(plain, "_LONG", 0)
+        assert plain.nest_digest([value, 1.0], list) == found
+        shared = plain.nest_digest([value, value, 1.0], list)
+    assert shared == plain.nest_digest([value, copy.deepcopy(value), 1.0], list)
+
+
+def test_only_exact_types_are_written_as_they_are():
+    # Each of these is a buffer, a set or a subclass, which `marshal` would take for something else.
+    for odd in (bytearray(b"ab"), memoryview(b"ab"), np.arange(2), np.float64(1), {1}, Text("ab"), Level.LOW):
+        for nest in ([odd], (1, odd), {"a": odd}, [[(odd,)]], [["a"] * 2000, ["a"] * 2000 + [odd]]):
+            assert plain.nest_digest(nest, type(nest)) is None
+    for key in (Text("ab"), Level.LOW, frozenset()):
+        assert plain.nest_digest({"a": {key: 1}}, dict) is None
+
+
+@given(st.lists(st.text(st.sampled_from("a\0\ud800\U0001f600"), max_size=3), max_size=3))
+def test_lists_of_texts_agree_exactly_when_the_texts_do(texts: list[str]):
+    others = [texts[:-1], [*texts, ""], ["\0".join(texts)], ["".join(texts)], [text + "\0" for text in texts]]
+    for other in others:
+        assert (digest(other) == digest(texts)) == (other == texts)
+    assert digest(tuple(texts)) != digest(texts)
 
 
 def test_the_order_of_a_mapping_counts_unless_relaxed():
