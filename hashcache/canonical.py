@@ -11,7 +11,7 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from hashcache.digest import Framed, digest_frame
+from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
 from hashcache.errors import UncanonicalError
 from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
@@ -19,6 +19,8 @@ Handler = Callable[[Any, "Sink"], None]
 
 ATOM = b"atom"  # marks values without parts in an outline
 RELAXATIONS = frozenset({"dict_order"})
+_PART = frame_head("part", DIGEST_SIZE)
+_TYPE = frame_head("type", DIGEST_SIZE)
 
 
 class Sink(Framed):
@@ -38,12 +40,12 @@ class Sink(Framed):
         """Append the digest of a part, called ``form % key`` in paths: ``"[%r]", 3`` or ``".%s", "x"``."""
         walk = self.walk
         walk.trail.append((form, key))
-        self.write("part", walk.digest(value))
+        self.write_framed(_PART + walk.digest(value))
         walk.trail.pop()
 
     def type_of(self, value: object) -> None:
         """Append the class of `value`: its code for a user's class, else its name and version."""
-        self.write("type", self.walk.code(type(value)))
+        self.write_framed(_TYPE + self.walk.code(type(value)))
 
 
 class Walk:

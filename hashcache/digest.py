@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
+from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_digest
 
 _FRAME = struct.Struct("<HQ")
 
 DIGEST_SIZE = 16
+_SHORT = 1000  # bytes
 
 
 class Framed:
@@ -38,14 +41,20 @@ class Framed:
         other._state = self._state.copy()
         return other
 
-    def write_framed(self, frames: bytes) -> None:
-        """Append whole frames, made before by `frame_head` and their data."""
+    def write_framed(self, frames: bytes | memoryview) -> None:
+        """Append whole frames, made before by `frame_head` and their data, or a piece of them."""
         self._state.update(frames)
 
     def write(self, tag: str, data: bytes | memoryview = b"") -> None:
         """Append one frame; `data` is any C-contiguous buffer of bytes."""
-        name = tag.encode()
-        self._state.update(_FRAME.pack(len(name), len(data)) + name)
+        if len(data) < _SHORT:  # two calls cost more than a copy
+            self._state.update(frame_head(tag, len(data)) + data)
+        else:
+            self.write_buffer(tag, data, len(data))
+
+    def write_buffer(self, tag: str, data: Any, size: int) -> None:
+        """Append one frame; `data` is anything whose memory is `size` bytes in one piece."""
+        self._state.update(frame_head(tag, size))
         self._state.update(data)
 
     def digest(self) -> bytes:
@@ -53,6 +62,7 @@ class Framed:
         return self._state.digest()
 
 
+@lru_cache(maxsize=4096)
 def frame_head(tag: str, length: int) -> bytes:
     """Return what precedes the data of a frame of this length."""
     name = tag.encode()

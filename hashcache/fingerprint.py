@@ -151,11 +151,17 @@ class ArgumentWalk(Walk):
 
     def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
         super().__init__(self._digest_code, relax=relax, outline=outline)
+        self._installed: dict[int, tuple[Any, bytes]] = {}  # of a thousand arrays the class is one
 
     def _digest_code(self, code: Any) -> bytes:
+        known = self._installed.get(id(code))
+        if known is not None:
+            return known[1]
         origin = origin_of_code(code)
         if origin is not None:
-            return digest_by_name(code, origin)
+            digest = digest_by_name(code, origin)
+            self._installed[id(code)] = (code, digest)
+            return digest
         found = fingerprint(code)
         self.mutable = self.mutable or bool(found.watched)
         return digest_frame(own_name(code), found.digest)
