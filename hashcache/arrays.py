@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -28,7 +29,7 @@ def write_content(array: Any, sink: Sink, flat: str = ".flat%s") -> None:
     dtype = array.dtype
     if is_number(dtype):
         sink.write_framed(_head_of_numbers(dtype.str, array.shape))
-        write_memory(array, sink)
+        write_memory((array,), sink)
         return
     sink.text("shape", str(array.shape))
     _write_dtype(dtype, sink)
@@ -59,19 +60,29 @@ def _head_of_numbers(dtype: str, shape: tuple[int, ...]) -> bytes:
 
 
 _BLOCK = 1 << 18  # bytes to copy at a time, so that copies are read from the processor's cache
+_SMALL = 1 << 12
 
 
-def write_memory(array: Any, sink: Sink) -> None:
-    """Write the elements of an array of numbers in C order, without a copy of the whole."""
-    if array.flags.c_contiguous:
-        sink.write_buffer("content", array, array.nbytes)
+def write_memory(arrays: Sequence[Any], sink: Sink) -> None:
+    """Write the elements of arrays of numbers, one after the other, in C order; no array is copied whole."""
+    size = sum([array.nbytes for array in arrays])
+    sink.write_framed(frame_head("content", size))
+    if len(arrays) > 1 and size < _SMALL * len(arrays):
+        sink.write_framed(b"".join([array.tobytes() for array in arrays]))
         return
+    for array in arrays:
+        if array.flags.c_contiguous:
+            sink.write_framed(array)
+        else:
+            _write_blocks(array, sink)
+
+
+def _write_blocks(array: Any, sink: Sink) -> None:
     import numpy as np
 
-    sink.write_framed(frame_head("content", array.nbytes))
     step = max(1, _BLOCK * len(array) // array.nbytes)
     for start in range(0, len(array), step):
-        sink.write_framed(np.ascontiguousarray(array[start : start + step]).data)
+        sink.write_framed(np.ascontiguousarray(array[start : start + step]))
 
 
 def _write_other_memory(array: Any, sink: Sink) -> None:

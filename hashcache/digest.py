@@ -41,8 +41,8 @@ class Framed:
         other._state = self._state.copy()
         return other
 
-    def write_framed(self, frames: bytes | memoryview) -> None:
-        """Append whole frames, made before by `frame_head` and their data, or a piece of them."""
+    def write_framed(self, frames: Any) -> None:
+        """Append what was framed before, as `frame_head` and data, or a piece of it: any buffer."""
         self._state.update(frames)
 
     def write(self, tag: str, data: bytes | memoryview = b"") -> None:
@@ -50,12 +50,8 @@ class Framed:
         if len(data) < _SHORT:  # two calls cost more than a copy
             self._state.update(frame_head(tag, len(data)) + data)
         else:
-            self.write_buffer(tag, data, len(data))
-
-    def write_buffer(self, tag: str, data: Any, size: int) -> None:
-        """Append one frame; `data` is anything whose memory is `size` bytes in one piece."""
-        self._state.update(frame_head(tag, size))
-        self._state.update(data)
+            self._state.update(frame_head(tag, len(data)))
+            self._state.update(data)
 
     def digest(self) -> bytes:
         """Return the 16 bytes of the digest of all frames so far."""

@@ -390,6 +390,17 @@ def test_the_class_of_an_argument_counts():
     assert digest(make(1)) == digest(make(1)) != digest(make(2))
 
 
+def test_large_arrays_agree_in_every_memory_order():
+    array = np.arange(120_000.0).reshape(20, 60, 100)
+    spaced = np.zeros((40, 60, 300))
+    spaced[::2, ::-1, ::3] = array
+    for other in (np.asfortranarray(array), array.transpose(1, 2, 0).copy().transpose(2, 0, 1)):
+        assert digest(other) == digest(array)
+    assert digest(spaced[::2, ::-1, ::3]) == digest(array)
+    assert digest(np.asfortranarray(array.reshape(2, -1))) == digest(array.reshape(2, -1))
+    assert digest(array[::-1]) != digest(array)
+
+
 def test_digests_are_the_same_under_every_hash_seed(python):
     code = """
 import math, pathlib, collections, enum
