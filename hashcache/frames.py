@@ -264,7 +264,7 @@ _DTYPE_FIELDS = {
     "IntervalDtype": ("subtype", "closed"),
     "SparseDtype": ("subtype", "fill_value"),
     "ArrowDtype": ("pyarrow_dtype",),
-    "StringDtype": ("storage", "na_value"),
+    "StringDtype": (),
     "NumpyEADtype": ("numpy_dtype",),
     "PandasDtype": ("numpy_dtype",),
 }
@@ -278,6 +278,8 @@ def _dtype(value: Any, sink: Sink) -> None:
         write_reduced(value, sink)
         return
     sink.type_of(value)
+    if kind.__name__ == "StringDtype":  # there is one in every column and index of texts
+        sink.text("texts", f"{value.storage} {type(value.na_value).__name__}")
     for name in _DTYPE_FIELDS.get(kind.__name__, ()):
         sink.part(".%s", name, getattr(value, name))
 

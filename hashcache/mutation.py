@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from hashcache.canonical import ATOM, Walk
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
-from hashcache.plain import atom_digest, is_atom
+from hashcache.plain import NESTS, atom_digest, is_atom, nest_digest
 
 _SHOWN = 5
 
@@ -32,6 +32,10 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     """
     if is_atom(value):
         return Argument(name, value, atom_digest(value), False)
+    if type(value) in NESTS and not relax:  # without a walk, which takes as long as a small nest
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return Argument(name, value, *plain)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))
     digest = walk.digest(value)
