@@ -28,11 +28,14 @@ def write_content(array: Any, sink: Sink, flat: str = ".flat%s") -> None:
     """Write shape, dtype and elements of an array; `flat` is how paths call the list of its objects."""
     dtype = array.dtype
     if is_number(dtype):
-        sink.write_framed(_head_of_numbers(dtype.str, array.shape))
+        sink.write_framed(_head(dtype.str, array.shape))
         write_memory((array,), sink)
         return
-    sink.text("shape", str(array.shape))
-    _write_dtype(dtype, sink)
+    if _is_plain(dtype):
+        sink.write_framed(_head(dtype.str, array.shape))
+    else:
+        sink.text("shape", str(array.shape))
+        _write_dtype(dtype, sink)
     if dtype.names is not None:
         # Field by field, since bytes between the fields have no value.
         for name in dtype.names:
@@ -52,8 +55,14 @@ def is_number(dtype: Any) -> bool:
     return dtype.kind in "biufc" and dtype.char not in "gG" and dtype.num < _OWN_DTYPES and not dtype.metadata
 
 
+def _is_plain(dtype: Any) -> bool:
+    """Whether its `str` says all about a dtype."""
+    own = dtype.num < _OWN_DTYPES and dtype.names is None and dtype.subdtype is None
+    return own and not dtype.metadata
+
+
 @lru_cache(maxsize=4096)
-def _head_of_numbers(dtype: str, shape: tuple[int, ...]) -> bytes:
+def _head(dtype: str, shape: tuple[int, ...]) -> bytes:
     """Return the frames of shape and dtype; half of what a small array costs if they are made anew."""
     frames = ("shape", str(shape).encode()), ("dtype", dtype.encode())
     return b"".join(frame_head(tag, len(data)) + data for tag, data in frames)
@@ -104,8 +113,7 @@ def _write_other_memory(array: Any, sink: Sink) -> None:
 
 def _write_dtype(dtype: Any, sink: Sink) -> None:
     """Write what tells a dtype from every other: never its `repr`, which may show addresses."""
-    plain = dtype.num < _OWN_DTYPES and dtype.names is None and dtype.subdtype is None
-    if plain and not dtype.metadata:
+    if _is_plain(dtype):
         sink.text("dtype", dtype.str)
         return
     # Types that other packages add share their `str` with plain bytes, so the name is written too.
