@@ -73,8 +73,9 @@ def _write_columns(frame: Any, sink: Sink) -> None:
     import numpy as np
 
     labels = frame.columns
-    kinds = set(frame.dtypes) if len(labels) > _WIDE else set()
-    if len(kinds) == 1 and isinstance(kind := kinds.pop(), np.dtype) and is_number(kind):
+    # By identity, since dtypes that differ in their metadata are equal.
+    kinds = {id(dtype): dtype for dtype in frame.dtypes} if len(labels) > _WIDE else {}
+    if len(kinds) == 1 and isinstance(kind := kinds.popitem()[1], np.dtype) and is_number(kind):
         sink.text("dtypes", " ".join([kind.str] * len(labels)))
         write_memory([frame.to_numpy().T], sink)
         return
