@@ -241,13 +241,13 @@ def _sparse(value: Any, sink: Sink) -> None:
 
 @handles_named("pandas.core.arrays.masked.BaseMaskedArray")
 def _masked(value: Any, sink: Sink) -> None:
+    import numpy as np
+
     _start_array(value, sink)
     mask, data = value._mask, value._data
     write_content(mask, sink)
-    if mask.any():
-        data = data.copy()
-        data[mask] = 0  # what lies there is whatever was there before, and nobody's to read
-    write_content(data, sink)
+    # What lies under the mask is whatever was there before, and nobody's to read.
+    write_content(np.where(mask, np.zeros((), data.dtype), data) if mask.any() else data, sink)
 
 
 def _start_array(value: Any, sink: Sink) -> None:
