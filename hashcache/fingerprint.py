@@ -32,6 +32,7 @@ from hashcache.distributions import (
 )
 from hashcache.errors import UncanonicalError
 from hashcache.guards import MISSING, Guards, cell_value
+from hashcache.plain import NESTS, nest_digest
 from hashcache.preview import preview
 
 
@@ -105,6 +106,10 @@ class Fingerprint:
 
 def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
     """Digest a captured value for comparison within this process: code counts by identity."""
+    if outline is None and type(value) in NESTS:
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return plain[0]
     walk = Walk(lambda code: digest_frame("id", str(id(code)).encode()), opaque=True, outline=outline)
     return walk.digest(value)
 
@@ -151,11 +156,17 @@ class ArgumentWalk(Walk):
 
     def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
         super().__init__(self._digest_code, relax=relax, outline=outline)
+        self._installed: dict[int, tuple[Any, bytes]] = {}  # of a thousand arrays the class is one
 
     def _digest_code(self, code: Any) -> bytes:
+        known = self._installed.get(id(code))
+        if known is not None:
+            return known[1]
         origin = origin_of_code(code)
         if origin is not None:
-            return digest_by_name(code, origin)
+            digest = digest_by_name(code, origin)
+            self._installed[id(code)] = (code, digest)
+            return digest
         found = fingerprint(code)
         self.mutable = self.mutable or bool(found.watched)
         return digest_frame(own_name(code), found.digest)

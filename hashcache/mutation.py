@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hashcache.canonical import ATOM, ATOMS, Walk, atom_digest
+from hashcache.canonical import ATOM, Walk
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
+from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
 _SHOWN = 5
 
@@ -32,6 +33,10 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     """
     if type(value) in ATOMS:
         return Argument(name, value, atom_digest(value), False)
+    if type(value) in NESTS and not relax:  # without a walk, which takes as long as a small nest
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return Argument(name, value, *plain)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))
     digest = walk.digest(value)
