@@ -218,6 +218,9 @@ class Walk:
         self._nests[id(value)] = (value, nest)
         return nest
 
+    def note_origin(self, origin: str) -> None:
+        """Take note that a digest names a distribution with its version; for explanations alone."""
+
     def settle(self, elements: Iterable[object]) -> Iterable[object]:
         """Return the elements of a set in an order in which to digest them; any will do here."""
         return elements

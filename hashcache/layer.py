@@ -7,13 +7,14 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload, encode
-from hashcache.digest import Framed
+from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
     MutationError,
@@ -24,9 +25,10 @@ from hashcache.errors import (
     UnencodableError,
     UnknownFormatError,
 )
-from hashcache.fingerprint import Fingerprint, Part, fingerprint
+from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.key import Key, fingerprint_name, group_name
 from hashcache.mutation import Argument, LookBack, describe, digest_argument
+from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
 
@@ -53,6 +55,7 @@ class Call:
     renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
     short: Hashable = None  # under which this process may keep a scalar result
+    listed: list[Part] | None = None  # own parts, once they were asked for
 
     @property
     def function(self) -> str:
@@ -60,15 +63,37 @@ class Call:
         return self.key.function
 
     def own_parts(self) -> list[Part]:
-        """Return what went into the key besides the fingerprint: salt and arguments."""
+        """Return what went into the key besides the fingerprint: salt and arguments.
+
+        As they are at the first time of asking; after the call they may be something else.
+        """
+        if self.listed is None:
+            self.listed = self._list_own_parts()
+        return self.listed
+
+    def _list_own_parts(self) -> list[Part]:
+        from hashcache.inside import look_inside  # which a call that finds its result does not need
+
         parts = self.layer.salt_parts(self.version)
-        for argument in self.arguments:
-            tag = f"argument {argument.name}"
-            parts.append(Part("", tag, argument.digest, preview(argument.value)))
-            if isinstance(argument.value, FunctionType) and origin_of_code(argument.value) is None:
-                # Already in the digest above; listed so that a changed callback can say what changed.
-                inner = fingerprint(argument.value).parts
-                parts += [Part(tag, part.name, part.digest, part.text) for part in inner]
+        if self.relax:
+            text = ",".join(sorted(self.relax))
+            parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))
+        for argument, inside in zip(self.arguments, look_inside(self.arguments), strict=True):
+            tag, value = f"argument {argument.name}", argument.value
+            origins = () if argument.walk is None else argument.walk.origins
+            # Already in the digest above; listed so that a changed callback can say what changed.
+            is_callback = isinstance(value, FunctionType) and origin_of_code(value) is None
+            listed = fingerprint(value).parts if is_callback else ()
+            text = preview(value)
+            parts.append(
+                Part("", tag, argument.digest, text, origins=origins, refers=is_callback, inside=inside)
+            )
+            parts += [
+                part._replace(owner=tag, tag=part.name, shown_owner=tag, shown_tag=part.label)
+                for part in listed
+            ]
+        # What the walks made for themselves, such as lists of the strings in a frame, is not to outlive this.
+        self.arguments = [argument._replace(walk=None) for argument in self.arguments]
         return parts
 
     def parts(self) -> list[Part]:
@@ -179,6 +204,8 @@ class Layer:
         """Compute the result of a call, and store it if the call changed nothing."""
         policy.stats["misses"] += 1
         self.cache.recent.discard(call.key.name)
+        with suppress(Exception):  # whatever cannot be listed now is looked at when it is stored
+            call.own_parts()
         look_back = (
             None
             if policy.mutation == "ignore"
@@ -284,6 +311,8 @@ class Layer:
             self._store_failed("write", error, policy.stats)
 
     def _header(self, call: Call, value: Any, codec: str, seconds: float) -> dict[str, Any]:
+        from hashcache.rows import row_of
+
         return {
             "key": str(call.key),
             "layer": self.name,
@@ -295,7 +324,7 @@ class Layer:
             "host": os.uname().nodename if hasattr(os, "uname") else "",
             "user": _user(),
             "result": preview(value),
-            "parts": [part.row() for part in call.own_parts()],
+            "parts": [row_of(part).stored() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
         }
 
@@ -307,7 +336,9 @@ class Layer:
         except OSError:  # a store that cannot be read may be one that can be written
             listed = None
         if listed is None:
-            rows = [part.row() for part in call.fingerprint.parts]
+            from hashcache.rows import row_of
+
+            rows = [row_of(part).stored() for part in call.fingerprint.parts]
             header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
             self.cache.store.put(name, entry.pack(header, Payload(None, ())))
 

@@ -19,6 +19,7 @@ class Argument(NamedTuple):
     value: object
     digest: bytes
     mutable: bool
+    walk: ArgumentWalk | None = None  # which still knows the digests of its parts
 
 
 def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:
@@ -36,7 +37,7 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     digest = walk.digest(value)
     if walk.unsure and _argument_digest(name, value, relax) != digest:
         raise walk.refuse(value, "it says something else each time it is taken apart")
-    return Argument(name, value, digest, walk.mutable)
+    return Argument(name, value, digest, walk.mutable, walk)
 
 
 class LookBack:
