@@ -9,6 +9,7 @@ from hashcache.lines import count_changes
 from hashcache.parts import Inner
 from hashcache.rows import Row
 
+_MANY = 5  # parts of one value; more that differ are counted
 _PYTHON = "python"  # the name of the row, and how its version is called
 
 
@@ -146,7 +147,8 @@ def _changed(old: Row, new: Row) -> Iterator[str]:
             counts = f" (+{came} -{went} lines)" if came or went else ""
         yield f"{owner}: body changed{counts}" if owner else f"code: changed{counts}"
         return
-    inner = list(_changed_inside(label, old.inside, new.inside)) if _alike(old.text, new.text) else []
+    kind = _kind(new.text)
+    inner = list(_changed_inside(label, kind, old.inside, new.inside)) if kind == _kind(old.text) else []
     yield from inner or [_as_a_whole(label, old.text, new.text)]
 
 
@@ -156,12 +158,8 @@ def _as_a_whole(label: str, old: str, new: str) -> str:
     return f"{label}: content differs{_shown(new)}" if new else f"{label}: changed"
 
 
-def _alike(old: str, new: str) -> bool:
-    """Whether two values are of one kind, so that it is a part that changed."""
-    return _kind(old) == _kind(new)
-
-
 def _kind(text: str) -> str:
+    """Return what kind of value a text is of: of one kind, it is a part that changed."""
     if text[:1] in ("[", "(", "{"):
         # A set has no parts here, so that a brace is that of a dict.
         return {"[": "list", "(": "tuple", "{": "dict"}[text[:1]]
@@ -170,11 +168,11 @@ def _kind(text: str) -> str:
     return name if of else text.rpartition(".")[2]
 
 
-def _changed_inside(path: str, then: Sequence[Inner], now: Sequence[Inner]) -> Iterator[str]:
+def _changed_inside(path: str, kind: str, then: Sequence[Inner], now: Sequence[Inner]) -> Iterator[str]:
     """Say which parts of a value changed, came or went: the innermost that can be named."""
     if not then or not now:
         return
-    if all(part.step[:1] == "[" and part.step[1:-1].isdigit() for part in (*then, *now)):
+    if kind in ("list", "tuple"):
         pairs = _aligned(then, now) if len(then) != len(now) else list(zip(then, now, strict=True))
     else:
         pairs = _by_step(then, now)
@@ -182,18 +180,31 @@ def _changed_inside(path: str, then: Sequence[Inner], now: Sequence[Inner]) -> I
             one is not None and other is not None for one, other in pairs
         ):
             yield f"{path}: in another order"
-    for old, new in pairs:
-        if old is None and new is not None:
-            yield f"{path}{new.step}: new{_shown(new.text)}"
-        elif new is None and old is not None:
+    different = [pair for pair in pairs if _parts_differ(*pair)]
+    if len(different) > _MANY:
+        first = next(_changed_part(path, *different[0])).removeprefix("argument ")
+        yield f"{path}: {len(different)} of {max(len(then), len(now))} parts differ, such as {first}"
+        return
+    for pair in different:
+        yield from _changed_part(path, *pair)
+
+
+def _parts_differ(old: Inner | None, new: Inner | None) -> bool:
+    return old is None or new is None or (old.digest, old.text) != (new.digest, new.text)
+
+
+def _changed_part(path: str, old: Inner | None, new: Inner | None) -> Iterator[str]:
+    if new is None:
+        if old is not None:
             yield f"{path}{old.step}: gone{_shown(old.text)}"
-        elif old is not None and new is not None and (old.digest, old.text) != (new.digest, new.text):
-            inner = (
-                list(_changed_inside(path + new.step, old.inside, new.inside))
-                if _alike(old.text, new.text)
-                else []
-            )
-            yield from inner or [_as_a_whole(path + new.step, old.text, new.text)]
+        return
+    path += new.step
+    if old is None:
+        yield f"{path}: new{_shown(new.text)}"
+        return
+    kind = _kind(new.text)
+    inner = list(_changed_inside(path, kind, old.inside, new.inside)) if kind == _kind(old.text) else []
+    yield from inner or [_as_a_whole(path, old.text, new.text)]
 
 
 _Pair = tuple[Inner | None, Inner | None]
