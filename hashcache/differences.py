@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from itertools import zip_longest
 
 from hashcache.lines import count_changes
 from hashcache.parts import Inner
 from hashcache.rows import Row
 
+_UNSEEN = "content differs"
 _MANY = 5  # parts of one value; more that differ are counted
 _PYTHON = "python"  # the name of the row, and how its version is called
 
@@ -30,12 +33,14 @@ def differences(then: Sequence[Row], now: Sequence[Row]) -> tuple[str, ...]:
             if not _differ(old, new):
                 continue
             moved = list(_versions(old, new))
-            versions.update(dict.fromkeys(moved))
-            lines = list(_changed(old, new))
-            follows = (
-                bool(moved) or (python and new.lines) or (new.refers and old.refers and old.text == new.text)
-            )
-            (following if follows else direct).extend(lines)
+            if moved:
+                versions.update(dict.fromkeys(moved))
+                if new.name != _PYTHON:  # beside the version only what can be seen to differ
+                    lines = _changed(_without_versions(old), _without_versions(new))
+                    direct += [line for line in lines if _UNSEEN not in line]
+                continue
+            follows = (python and new.lines) or (new.refers and old.refers and old.text == new.text)
+            (following if follows else direct).extend(_changed(old, new))
         elif new is not None:
             known = _owner(new) in owners[0]
             (direct if known else following).append(f"{new.label}: new{_shown(new.text)}")
@@ -95,7 +100,13 @@ def _pairs(then: Sequence[Row], now: Sequence[Row]) -> list[tuple[Row | None, Ro
 
 
 def _differ(old: Row, new: Row) -> bool:
-    return old.digest != new.digest
+    # Of code that is named by its place the name may differ alone; of a name its last part counts.
+    return old.digest != new.digest or (
+        old.refers and new.refers and _OWNERS.sub("", old.text) != _OWNERS.sub("", new.text)
+    )
+
+
+_OWNERS = re.compile(r"[\w<>]+\.")
 
 
 def _owner(row: Row) -> str:
@@ -128,6 +139,13 @@ def _versions(old: Row, new: Row) -> Iterator[str]:
             yield f"{called} {before[name]} -> {version}"
 
 
+def _without_versions(row: Row) -> Row:
+    text = row.text
+    for origin in row.origins:
+        text = text.replace(origin, origin.rpartition(" ")[0])
+    return replace(row, text=text)
+
+
 def _bare(text: str) -> str:
     return text.strip("'")
 
@@ -155,7 +173,7 @@ def _changed(old: Row, new: Row) -> Iterator[str]:
 def _as_a_whole(label: str, old: str, new: str) -> str:
     if old != new:
         return f"{label}: {old} -> {new}"
-    return f"{label}: content differs{_shown(new)}" if new else f"{label}: changed"
+    return f"{label}: {_UNSEEN}{_shown(new)}" if new else f"{label}: changed"
 
 
 def _kind(text: str) -> str:

@@ -338,7 +338,8 @@ class _CaptureWalk(Walk):
         self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
         if not installed:
-            self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
+            bases = (type(kind), *kind.__bases__)
+            self.capture("class", f"{kind.__qualname__}.__bases__", bases, "bases")
         for name, value in class_attributes(kind):
             if installed and not _is_patch(value):
                 continue  # said by the version; only what somebody put there since is of interest

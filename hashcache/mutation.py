@@ -91,7 +91,7 @@ class LookBack:
         if now.digest == self._fingerprint.digest:
             return []
         before = {part.name: part.digest for part in self._fingerprint.parts}
-        names = [part.name for part in now.parts if before.get(part.name) != part.digest]
+        names = [part.label for part in now.parts if before.get(part.name) != part.digest]
         # Something that is gone, or one of two parts of one name, leaves no name to give.
         return [f"{name} (captured)" for name in names or ["what it captures"]]
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import enum
+import types
 from typing import Any
 
 _ATOMS = (bool, int, float, complex, str, bytes, type(None))
+_CODE = (types.FunctionType, type)
+_PLAIN = (*_ATOMS, *_CODE)
 _NESTS = (list, tuple, dict, set, frozenset)
 _MOST = 8
 _DEEPEST = 3
@@ -69,6 +72,8 @@ def _whole(value: Any, kind: type) -> str:
     if kind is dict:
         pairs = (f"{_whole(key, type(key))}: {_whole(part, type(part))}" for key, part in value.items())
         return "{" + ", ".join(pairs) + "}"
+    if kind in _CODE:
+        return str(value.__qualname__)
     if kind is int and value.bit_length() > 2_000:  # Python may refuse to write out so many digits
         return f"int of {value.bit_length()} bits"
     if kind is str or kind is bytes:
@@ -93,7 +98,7 @@ def _is_small(value: Any, depth: int) -> bool:
         return False
     parts = [*value, *value.values()] if type(value) is dict else value
     return all(
-        type(part) in _ATOMS or (type(part) in _NESTS and _is_small(part, depth - 1)) for part in parts
+        type(part) in _PLAIN or (type(part) in _NESTS and _is_small(part, depth - 1)) for part in parts
     )
 
 

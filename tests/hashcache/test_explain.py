@@ -259,6 +259,14 @@ def library(version: str) -> dict[str, str]:
     }
 
 
+def passing(version: str, n: int) -> dict[str, str]:
+    main = MAIN.replace("import model", "import toolbox").replace("model.step(x)", "len(x)")
+    return {
+        **library(version),
+        "main.py": main.replace("(2,)", f"([toolbox.Grid()],)\nARGUMENTS[0][0].n = {n}"),
+    }
+
+
 EDITS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     "global": (files(), files(MAIN.replace("RATE = 3", "RATE = 0")), "global RATE: 3 -> 0"),
     "global gone": (files(), files(MAIN.replace("RATE = 3", "")), "global RATE: 3 -> missing"),
@@ -334,6 +342,36 @@ EDITS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
         "global RATE: 3 -> 0; helper model.step: body changed (+1 -1 lines)",
     ),
     "a version": (library("2.4.5"), library("2.4.6"), "toolbox 2.4.5 -> 2.4.6"),
+    "a version and an argument": (
+        library("2.4.5"),
+        {**library("2.4.6"), "main.py": LIBRARY.replace("(2,)", "(3,)")},
+        "toolbox 2.4.5 -> 2.4.6; argument x: 2 -> 3",
+    ),
+    "a version of what an argument is of": (
+        passing("2.4.5", 1), passing("2.4.6", 1), "toolbox 2.4.5 -> 2.4.6"
+    ),
+    "and its state": (
+        passing("2.4.5", 1), passing("2.4.6", 2), "toolbox 2.4.5 -> 2.4.6; argument x[0].n: 1 -> 2"
+    ),
+    "a base class": (
+        files(CLASS, MODEL.replace("class Model:", "class Base:\n    pass\n\n\nclass Model(Base):")),
+        files(CLASS, MODEL.replace("class Model:", "class Other:\n    pass\n\n\nclass Model(Other):")),
+        "class model.Model: bases: (type, Base) -> (type, Other)",
+    ),
+    "another helper": (
+        files(model=MODEL + MODEL.replace("step", "stride")),
+        files(MAIN.replace("model.step", "model.stride"), MODEL + MODEL.replace("step", "stride")),
+        "code: changed (+1 -1 lines); global model.stride: new (function stride); "
+        "global model.step: gone (function step)",
+    ),
+    "another helper under the same name": (
+        files(MAIN.replace("import model", "import model\nrun = model.step").replace("model.step(", "run(")),
+        files(
+            MAIN.replace("import model", "import model\nrun = model.stride").replace("model.step(", "run("),
+            MODEL.replace("step", "stride"),
+        ),
+        "global run: function step -> function stride",
+    ),
     "nothing": (files(), files(MAIN + "\n# A comment\n", MODEL.replace("y = x + 1", "z = y = x + 1").replace(
         "z = ", "")), "stored"),
 }  # fmt: skip
@@ -545,6 +583,32 @@ def test_an_explanation_that_fails_costs_no_answer(
     assert asked([2]) == 0
     assert asked.is_cached([2])
     assert "no reason" in capsys.readouterr().err
+
+
+def test_previews_run_no_code_and_are_the_same_whatever_the_hash_seed(python: Python) -> None:
+    class Loud(type):
+        @property
+        def __module__(cls) -> str:  # type: ignore[override]
+            raise AssertionError("asked for its module")
+
+        def __getattribute__(cls, name: str) -> Any:
+            raise AssertionError(f"asked for its {name}")
+
+    class Quiet(metaclass=Loud):
+        def __getattribute__(self, name: str) -> Any:
+            raise AssertionError(f"asked for its {name}")
+
+    assert preview(Quiet()).endswith(".Quiet")
+    assert preview([Quiet()]) == "list of 1"
+    code = """
+import enum
+from hashcache.preview import preview
+class Colour(enum.Enum):
+    RED = 1
+values = {"a", "b", 3, None}, frozenset("abcdef"), {1: {"x", "y"}}, Colour.RED, [int, preview]
+print([preview(value) for value in values])
+"""
+    assert len({python(code, seed=seed) for seed in (0, 1, 2)}) == 1
 
 
 # -- laws --------------------------------------------------------------------------------------------
