@@ -42,12 +42,16 @@ def differences(then: Sequence[Row], now: Sequence[Row]) -> tuple[str, ...]:
             follows = (python and new.lines) or (new.refers and old.refers and old.text == new.text)
             (following if follows else direct).extend(_changed(old, new))
         elif new is not None:
-            known = _owner(new) in owners[0]
-            (direct if known else following).append(f"{new.label}: new{_shown(new.text)}")
+            if (owner := _owner(new)) in owners[0]:
+                direct.append(f"{new.label}: new{_shown(new.text)}")
+            else:
+                following.append(f"{owner}: new")
         elif old is not None:
-            known = _owner(old) in owners[1]
-            (direct if known else following).append(f"{old.label}: gone{_shown(old.text)}")
-    return (*versions, *direct) or tuple(following)
+            if (owner := _owner(old)) in owners[1]:
+                direct.append(f"{old.label}: gone{_shown(old.text)}")
+            else:
+                following.append(f"{owner}: gone")
+    return (*versions, *direct) or tuple(dict.fromkeys(following))
 
 
 def own_distance(then: Sequence[Row], now: Sequence[Row]) -> tuple[float, float]:
@@ -200,7 +204,7 @@ def _changed_inside(path: str, kind: str, then: Sequence[Inner], now: Sequence[I
             yield f"{path}: in another order"
     different = [pair for pair in pairs if _parts_differ(*pair)]
     if len(different) > _MANY:
-        first = next(_changed_part(path, *different[0])).removeprefix("argument ")
+        first = next(_changed_part(path, *different[0])).removeprefix(path)
         yield f"{path}: {len(different)} of {max(len(then), len(now))} parts differ, such as {first}"
         return
     for pair in different:

@@ -44,6 +44,7 @@ class Watched:
     name: str
     value: object
     digest: bytes
+    place: int = -1  # of the part that it entered as
 
     def changed(self) -> bool:
         """Return whether the value is no longer what it was."""
@@ -231,7 +232,7 @@ class _CaptureWalk(Walk):
         digest = self.digest(value)
         origins, refers = self._noted[id(value)] = known or (self._origins, self._refers)
         if self.mutable and id(value) not in self.watched:
-            self.watched[id(value)] = Watched(path, value, watch_digest(value))
+            self.watched[id(value)] = Watched(path, value, watch_digest(value), len(self.parts))
         self.parts.append(
             Part(
                 self._owner, tag, digest, preview(value), self._shown_owner, shown_tag,

@@ -1,4 +1,4 @@
-"""What is inside the arguments of a call, for people: a bounded list of paths with short texts.
+"""What is inside arguments and captured values, for people: a bounded list of paths with short texts.
 
 The digest of an argument says that it differs, not where. Beside it an entry therefore keeps a row for
 each part of a small nest or object. Rows take no part in the key.
@@ -7,6 +7,7 @@ each part of a small nest or object. Rows take no part in the key.
 from __future__ import annotations
 
 import enum
+import functools
 import itertools
 import types
 from collections import deque
@@ -16,15 +17,21 @@ from dataclasses import dataclass
 from typing import Any
 
 from hashcache.canonical import Sink, Walk, handler_for, is_atom, type_name
+from hashcache.digest import digest_frame
 from hashcache.distributions import origin_of_code, qualified_name
 from hashcache.errors import UncanonicalError
-from hashcache.fingerprint import ArgumentWalk
+from hashcache.fingerprint import ArgumentWalk, Fingerprint
 from hashcache.mutation import Argument
-from hashcache.parts import Inner
+from hashcache.parts import Inner, Part
 from hashcache.preview import is_shown_whole, preview
+from hashcache.values import write_reduced
 
 _MOST = 64  # rows in one entry
 _BYTES = 4_000  # of all rows in one entry, about
+_MOST_CAPTURED, _BYTES_CAPTURED = (
+    200,
+    12_000,
+)  # of a listing, which all results at one state of the code share
 _FRAME = 40  # of these, what a row takes beside its texts
 _DIGITS = 16
 _SMALL_ARRAY = 32
@@ -46,18 +53,38 @@ class _Node:
 
 def look_inside(arguments: Sequence[Argument]) -> list[tuple[Inner, ...]]:
     """Return the rows of each argument: all parts of a value or none, nearest to the surface first."""
-    roots = [_Node("", argument.value) for argument in arguments]
-    waiting = deque(
-        (root, argument.walk or ArgumentWalk())
-        for root, argument in zip(roots, arguments, strict=True)
-        if not is_atom(argument.value)
+    return _look(
+        [(argument.value, argument.walk or ArgumentWalk()) for argument in arguments], _MOST, _BYTES, True
     )
-    rows, size = _MOST, _BYTES
+
+
+def captured_parts(fingerprint: Fingerprint) -> list[Part]:
+    """Return the parts of a fingerprint, with what is inside the captured values that can change in place.
+
+    Nothing is said of a value that is no longer what it was.
+    """
+    parts = list(fingerprint.parts)
+    watched = [one for one in fingerprint.watched if 0 <= one.place < len(parts) and not one.changed()]
+    # Code has parts of its own, so that here its name will do.
+    walk = Walk(lambda code: digest_frame("name", qualified_name(code).encode()), opaque=True)
+    found = _look([(one.value, walk) for one in watched], _MOST_CAPTURED, _BYTES_CAPTURED, False)
+    for one, inside in zip(watched, found, strict=True):
+        parts[one.place] = parts[one.place]._replace(inside=inside)
+    return parts
+
+
+def _look(values: Sequence[tuple[Any, Walk]], rows: int, size: int, classes: bool) -> list[tuple[Inner, ...]]:
+    roots = [_Node("", value) for value, _ in values]
+    waiting = deque(
+        (root, walk) for root, (value, walk) in zip(roots, values, strict=True) if not is_atom(value)
+    )
     while waiting:
         node, walk = waiting.popleft()
         parts: Sequence[_Node] = ()
         with suppress(Exception):  # a text that cannot be had is no reason for anything
             parts = _parts_of(node.value, rows)
+            if not classes:
+                parts = [part for part in parts if not isinstance(part.value, _Class)]
             for part in parts:
                 if not part.text:
                     _describe(part, walk)
@@ -88,7 +115,7 @@ def _text(value: Any) -> str:
 
 # Either they have no parts, or it is code, which has a listing of its own.
 _WHOLE = (
-    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, types.MethodType, type,
+    types.FunctionType, types.BuiltinFunctionType, types.ModuleType, type,
     str, bytes, bytearray, memoryview, set, frozenset, range, slice, enum.Enum,
 )  # fmt: skip
 
@@ -100,13 +127,31 @@ def _parts_of(value: Any, most: int) -> Sequence[_Node]:
         return [] if len(value) > most else [_node(f"[{place}]", part) for place, part in enumerate(value)]
     if kind is dict:
         return [] if len(value) > most else [_node(f"[{preview(key)}]", part) for key, part in value.items()]
+    if kind is functools.partial:
+        return [_node(f".{name}", getattr(value, name)) for name in ("func", "args", "keywords")]
+    if kind is types.MethodType:
+        return [_node(".__func__", value.__func__), _node(".__self__", value.__self__)]
     if value is None or issubclass(kind, _WHOLE) or type_name(kind) == _COLUMN:
         return []
     if type_name(kind) == "numpy.ndarray":
         return list(_elements(value))
+    handler = handler_for(kind)
+    if handler is write_reduced and issubclass(kind, (list, tuple, dict)):
+        return _content(value, kind, most)
     sink = _Listing(most)
-    handler_for(kind)(value, sink)
+    handler(value, sink)
     return sink.parts
+
+
+def _content(value: Any, kind: type, most: int) -> Sequence[_Node]:
+    """Return the elements of a subclass of a builtin nest, past its own methods: fields of named tuples."""
+    if issubclass(kind, dict):
+        return _parts_of(dict(dict.items(value)), most)
+    elements = tuple(tuple.__iter__(value) if issubclass(kind, tuple) else list.__iter__(value))
+    names = vars(kind).get("_fields")
+    if type(names) is tuple and len(names) == len(elements):
+        return [_node(f".{name}", part) for name, part in zip(names, elements, strict=True)]
+    return _parts_of(elements, most)
 
 
 def _node(step: str, value: Any) -> _Node:

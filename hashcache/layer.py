@@ -98,7 +98,9 @@ class Call:
 
     def parts(self) -> list[Part]:
         """Return everything that went into the key, in a stable order."""
-        return [*self.own_parts(), *self.fingerprint.parts]
+        from hashcache.inside import captured_parts
+
+        return [*self.own_parts(), *captured_parts(self.fingerprint)]
 
 
 class Layer:
@@ -336,9 +338,10 @@ class Layer:
         except OSError:  # a store that cannot be read may be one that can be written
             listed = None
         if listed is None:
+            from hashcache.inside import captured_parts
             from hashcache.rows import row_of
 
-            rows = [row_of(part).stored() for part in call.fingerprint.parts]
+            rows = [row_of(part).stored() for part in captured_parts(call.fingerprint)]
             header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
             self.cache.store.put(name, entry.pack(header, Payload(None, ())))
 

@@ -15,6 +15,17 @@ _DEEPEST = 3
 _LONGEST = 100
 _LONGEST_ATOM = 60
 
+# Of the standard library, with a `repr` that says the value, and asks nobody else but a zone.
+_SPELLED = frozenset(
+    """
+    builtins.range builtins.bytearray decimal.Decimal datetime.date datetime.time datetime.datetime
+    datetime.timedelta datetime.timezone zoneinfo.ZoneInfo pathlib.PurePosixPath pathlib.PosixPath
+    pathlib._local.PurePosixPath pathlib._local.PosixPath pathlib.WindowsPath pathlib.PureWindowsPath
+    uuid.UUID fractions.Fraction re.Pattern
+    """.split()  # noqa: SIM905
+)
+_LIBRARY = ("builtins", "datetime", "zoneinfo")
+
 # Read past the metaclass, which may have attributes of these names that run code.
 _module_of = type.__dict__["__module__"].__get__
 _name_of = type.__dict__["__qualname__"].__get__
@@ -55,6 +66,8 @@ def _preview(value: Any) -> str:
         return f"{kind.__name__} {value.__qualname__}"
     if name == "builtins.module":
         return f"module {vars(value).get('__name__')}"
+    if name in _SPELLED and _module_of(type(getattr(value, "tzinfo", None))) in _LIBRARY:
+        return _cut(repr(value))
     if issubclass(kind, enum.Enum):
         return f"{_name_of(kind)}.{object.__getattribute__(value, '_name_')}"
     return name
@@ -78,7 +91,11 @@ def _whole(value: Any, kind: type) -> str:
         return f"int of {value.bit_length()} bits"
     if kind is str or kind is bytes:
         value = value if len(value) <= _LONGEST_ATOM else value[:_LONGEST_ATOM] + value[-_LONGEST_ATOM:]
-    text = repr(value)
+    return _cut(repr(value))
+
+
+def _cut(text: str) -> str:
+    """Return a text with its middle left out if it is long."""
     if len(text) <= _LONGEST_ATOM:
         return text
     half = (_LONGEST_ATOM - 3) // 2

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import math
+from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -38,6 +42,14 @@ def same(x: Any) -> Any:
 class Calculator:
     def __init__(self, energy: float) -> None:
         self.results = {"energy": energy, "forces": np.zeros((40, 3))}
+
+    def energy(self) -> Any:
+        return self.results["energy"]
+
+
+class Pair(NamedTuple):
+    first: int
+    second: list[int]
 
 
 @dataclass
@@ -78,7 +90,7 @@ ARGUMENTS: list[tuple[Any, Any, str]] = [
     ([1, 2, 3], [5, 3], "argument x[0]: 1 -> 5; argument x[1]: gone (2)"),
     ([], [1], "argument x: [] -> [1]"),
     ([[1, 2], [3, 4]], [[1, 2], [3, 5]], "argument x[1][1]: 4 -> 5"),
-    (list(range(8)), [5] * 8, "argument x: 7 of 8 parts differ, such as x[0]: 0 -> 5"),
+    (list(range(8)), [5] * 8, "argument x: 7 of 8 parts differ, such as [0]: 0 -> 5"),
     ([0] * 1000, [0] * 999 + [1], "argument x: content differs (list of 1000)"),
     ({"a": 1}, {"a": 1, "b": 2}, "argument x['b']: new (2)"),
     ({"a": 1, "b": 2}, {"a": 1}, "argument x['b']: gone (2)"),
@@ -102,6 +114,13 @@ ARGUMENTS: list[tuple[Any, Any, str]] = [
     (Atoms(Calculator(1.0)), Atoms(Calculator(2.0)), "argument x.calc.results['energy']: 1.0 -> 2.0"),
     (Atoms(Calculator(1.0)), Atoms(Calculator(1.0), "Al"), "argument x.name: 'Cu' -> 'Al'"),
     (SimpleNamespace(a=1), SimpleNamespace(a=1, b=2), "argument x.b: new (2)"),
+    (Pair(1, [2]), Pair(1, [3]), "argument x.second[0]: 2 -> 3"),
+    (Counter("aab"), Counter("aabb"), "argument x['b']: 1 -> 2"),
+    (functools.partial(same, 1), functools.partial(same, 2), "argument x.args[0]: 1 -> 2"),
+    (Calculator(1.0).energy, Calculator(2.0).energy, "argument x.__self__.results['energy']: 1.0 -> 2.0"),
+    (date(2020, 1, 1), date(2020, 1, 2),
+     "argument x: datetime.date(2020, 1, 1) -> datetime.date(2020, 1, 2)"),
+    (Decimal("1.0"), Decimal("1.00"), "argument x: Decimal('1.0') -> Decimal('1.00')"),
     ("y" * 100, "y" * 50 + "z" + "y" * 49, f"argument x: content differs ({preview('y' * 100)})"),
     (10**5000, 10**5000 + 1, "argument x: content differs (int of 16610 bits)"),
 ]  # fmt: skip
@@ -173,6 +192,20 @@ def test_no_part_of_a_large_argument_is_listed_and_few_of_many() -> None:
     assert inside[0] == ()
     assert 0 < len(rows) <= 64
     assert sum(len(row.step) + len(row.digest) + len(row.text) for row in rows) <= 4000
+
+
+def test_nothing_is_listed_inside_a_captured_value_that_changed_since(cache: Cache) -> None:
+    table = {"a": [0] * 20, "b": [0] * 20}
+
+    def grown(x: int) -> int:
+        table["a"][x] += 1
+        return x
+
+    asked = cache(mutation="ignore")(grown)
+    asked(0)
+    assert asked.explain(0).reason == "closure table: content differs (dict of 2)"
+    table["a"][0] = 0
+    assert asked.explain(0).hit
 
 
 def test_looking_inside_asks_no_value_for_its_text_and_never_fails() -> None:
@@ -352,6 +385,18 @@ EDITS: dict[str, tuple[dict[str, str], dict[str, str], str]] = {
     ),
     "and its state": (
         passing("2.4.5", 1), passing("2.4.6", 2), "toolbox 2.4.5 -> 2.4.6; argument x[0].n: 1 -> 2"
+    ),
+    "inside a captured table": (
+        files(MAIN.replace("RATE = 3", "RATE = {'a': [1] * 20}").replace("* RATE", "+ len(RATE)")),
+        files(MAIN.replace("RATE = 3", "RATE = {'a': [1] * 19 + [2]}").replace("* RATE", "+ len(RATE)")),
+        "global RATE['a'][19]: 1 -> 2",
+    ),
+    "inside a captured object": (
+        files(MAIN.replace("RATE = 3", "RATE = model.Model()").replace("* RATE", "+ RATE.run()")),
+        files(
+            MAIN.replace("RATE = 3", "RATE = model.Model()\nRATE.rate = 5").replace("* RATE", "+ RATE.run()")
+        ),
+        "global RATE: content differs (model.Model)",
     ),
     "a base class": (
         files(CLASS, MODEL.replace("class Model:", "class Base:\n    pass\n\n\nclass Model(Base):")),
