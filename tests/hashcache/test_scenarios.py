@@ -102,7 +102,7 @@ def test_explain_names_what_changed_wherever_a_function_is_computed_again(batter
     }
     vague = ("", "something that is not listed: changed", "code or captured values: changed")
     assert {name: reason for name, reason in reasons.items() if reason in vague} == {}
-    # Where the result is not stored, or the edit gives the function another name, there is nothing to compare.
+    # Where nothing is stored, or the edit gives the function another name, there is nothing to compare.
     alone = {name for name, reason in reasons.items() if reason == "never computed"}
     later = {scenario.name for scenario in SCENARIOS if scenario.later}
     assert alone <= later | {f"decorator under the cache, {edit}" for edit in _RENAMING}
