@@ -17,6 +17,7 @@ from hashcache.decorator import Cached, Options, Settings
 from hashcache.errors import TornEntryError, UnknownFormatError
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
+from hashcache.lock import Flights
 from hashcache.recent import Recent
 from hashcache.stores import DirectoryStore, Store
 
@@ -77,9 +78,10 @@ class Cache:
             raise ValueError("a cache has a location or a store, not both")
         self._location = None if location is None else Path(location)
         self._store = store
-        self._made: tuple[Path, Store] | None = None
+        self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
         self.recent = Recent(memory)
+        self.flights = Flights()
         self._functions = Layer("function", cache=self)
         self.verbose = verbose
 
@@ -103,7 +105,7 @@ class Cache:
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
         self._location = Path(location)
-        self._store = None
+        self._store = self._made = None
         self.recent.clear()
 
     @property
@@ -111,11 +113,10 @@ class Cache:
         """The store at the location."""
         if self._store is not None:
             return self._store
-        location = self.location
-        if self._made is None or self._made[0] != location:
-            self._made = (location, DirectoryStore(location))
-            self.recent.clear()
-        return self._made[1]
+        if self._made is None:
+            self._location = self.location  # from here on, whatever becomes of the environment
+            self._made = DirectoryStore(self._location)
+        return self._made
 
     @property
     def verbose(self) -> bool:
@@ -159,6 +160,11 @@ class Cache:
             Refuse captured locks, loggers and other things without a value.
         relax : tuple of str
             Differences that are to make no difference: ``"dict_order"``.
+        cache_exceptions : tuple of classes
+            Exceptions that are results: stored, and raised again on a hit.
+        lock_timeout : float
+            Seconds to wait while another thread, task or process computes the same; then it is computed here
+            as well.
         location, store, codec
             For this function only, in place of the cache's.
 

@@ -55,7 +55,7 @@ class Explanation:
 def explain(call: Call) -> Explanation:
     """Return whether a call would be a hit and, if not, how it differs from the nearest stored one."""
     parts = call.parts()
-    hit = call.layer.read(call.key, Counter()) is not None
+    hit = call.layer.holds(call, Counter())
     reason, changes = ("stored", ()) if hit else _reason(call, parts)
     return Explanation(hit, reason, changes, call.key, tuple(parts), call.fingerprint.assumptions)
 

@@ -16,7 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
-from hashcache.canonical import Sink, Walk, handler_for, is_atom, type_name
+from hashcache.canonical import ATOMS, Sink, Walk, handler_for, type_name
 from hashcache.digest import digest_frame
 from hashcache.distributions import origin_of_code, qualified_name
 from hashcache.errors import UncanonicalError
@@ -76,7 +76,7 @@ def captured_parts(fingerprint: Fingerprint) -> list[Part]:
 def _look(values: Sequence[tuple[Any, Walk]], rows: int, size: int, classes: bool) -> list[tuple[Inner, ...]]:
     roots = [_Node("", value) for value, _ in values]
     waiting = deque(
-        (root, walk) for root, (value, walk) in zip(roots, values, strict=True) if not is_atom(value)
+        (root, walk) for root, (value, walk) in zip(roots, values, strict=True) if type(value) not in ATOMS
     )
     while waiting:
         node, walk = waiting.popleft()

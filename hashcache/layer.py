@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
-from contextlib import suppress
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
-from hashcache.codec import CODECS, Codec, Payload, encode
-from hashcache.digest import Framed, digest_frame
+from hashcache.codec import CODECS, Codec, Payload
+from hashcache.computation import Computation, Raised
+from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
-    MutationError,
-    MutationWarning,
     StoreWarning,
     TornEntryError,
-    UncacheableWarning,
-    UnencodableError,
     UnknownFormatError,
 )
 from hashcache.fingerprint import Fingerprint, fingerprint
-from hashcache.key import Key, fingerprint_name, group_name
-from hashcache.mutation import Argument, LookBack, describe, digest_argument
+from hashcache.key import Key, group_name
+from hashcache.lock import StoreLock, Ticket
+from hashcache.mutation import Argument, digest_argument
 from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
@@ -40,6 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
+_WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -48,19 +44,26 @@ class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
     layer: Layer
-    key: Key
+    function: str
+    digest: bytes
     version: str
     fingerprint: Fingerprint
     arguments: list[Argument]
     renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
     short: Hashable = None  # under which this process may keep a scalar result
+    decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the codecs of the layer
     listed: list[Part] | None = None  # own parts, once they were asked for
 
     @property
-    def function(self) -> str:
-        """Name of the function that is called."""
-        return self.key.function
+    def key(self) -> Key:
+        """What the call is looked up under, for people."""
+        return Key(self.layer.name, self.function, self.digest.hex())
+
+    @property
+    def name(self) -> str:
+        """Where a store keeps the result."""
+        return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments.
@@ -93,7 +96,8 @@ class Call:
                 for part in listed
             ]
         # What the walks made for themselves, such as lists of the strings in a frame, is not to outlive this.
-        self.arguments = [argument._replace(walk=None) for argument in self.arguments]
+        for argument in self.arguments:
+            argument.walk = None
         return parts
 
     def parts(self) -> list[Part]:
@@ -135,6 +139,7 @@ class Layer:
             raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
         self.name = name
         self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
+        self._codec_of = {codec.name: codec for codec in reversed(self.codecs)}
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
@@ -154,10 +159,8 @@ class Layer:
 
         return Cached(function, self, Options.of(options))
 
-    def prepare(
-        self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint
-    ) -> Framed:
-        """Return the sink of a key, with everything in it but the arguments."""
+    def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
+        """Return what stands for everything in a key but the arguments."""
         sink = Framed()
         sink.write("format", _KEY_FORMAT)
         for part in self.salt_parts(version):
@@ -165,7 +168,7 @@ class Layer:
         sink.write("function", function.encode())
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
-        return sink
+        return frame_head("function", DIGEST_SIZE) + sink.digest()
 
     @property
     def has_fixed_salt(self) -> bool:
@@ -183,72 +186,101 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
-        value = self.look_up(call, policy.stats)
+        value = self.find(call, policy)
         if value is not MISS:
-            policy.stats["hits"] += 1
-            if call.short is not None and is_immutable(value):
-                size = sum(size_of(argument.value) for argument in call.arguments)
-                self.cache.recent.put(call.short, value, size + size_of(value))
-            if self.cache.talks():
-                self.cache.log("hit %s", call.key)
             return value  # type: ignore[no-any-return]
-        if self.cache.talks():
+        lock = self._lock_of(call, policy)
+        boarded = self.cache.flights.board(
+            call.name, lock, policy.lock_timeout, lambda: self.look_up(call, Counter())
+        )
+        if isinstance(boarded, Ticket):
+            return self.compute(call, compute, policy, boarded)
+        return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
+
+    async def fetch_task(
+        self, call: Call, compute: Callable[[], Awaitable[R]], policy: Policy, fresh: bool
+    ) -> R:
+        """Do the same for a coroutine, while the event loop runs on; compute in any case if `fresh`."""
+        ticket = None
+        if not fresh:
+            value = self.find(call, policy)
+            if value is not MISS:
+                return value  # type: ignore[no-any-return]
+            lock = self._lock_of(call, policy)
+            boarded = await self.cache.flights.board_task(
+                call.name, lock, policy.lock_timeout, lambda: self.look_up(call, Counter())
+            )
+            if not isinstance(boarded, Ticket):
+                return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
+            ticket = boarded
+        with self.computation(call, policy, ticket) as computation:
+            awaited = await compute()
+            computation.finish(awaited)
+            return awaited
+
+    def compute(
+        self, call: Call, compute: Callable[[], R], policy: Policy, ticket: Ticket | None = None
+    ) -> R:
+        """Compute the result of a call, and store it if the call changed nothing."""
+        with self.computation(call, policy, ticket) as computation:
+            value = compute()
+            computation.finish(value)
+            return value
+
+    def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
+        """Return the context in which to compute the result of a call; says why it is computed."""
+        cache = self.cache
+        if cache.talks():
             from hashcache.explain import explain
 
             try:
                 reason = explain(call).reason
             except Exception as error:  # a reason that cannot be given costs nobody the answer
                 reason = f"for a reason that cannot be told ({error!r})"
-            self.cache.log("%s computed: %s", call.function, reason)
-        return self.compute(call, compute, policy)
+            cache.log("%s computed: %s", call.function, reason)
+        return Computation(self, call, policy, ticket)
 
-    def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
-        """Compute the result of a call, and store it if the call changed nothing."""
-        policy.stats["misses"] += 1
-        self.cache.recent.discard(call.key.name)
-        with suppress(Exception):  # whatever cannot be listed now is looked at when it is stored
-            call.own_parts()
-        look_back = (
-            None
-            if policy.mutation == "ignore"
-            else LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
-        )
-        started = time.perf_counter()
-        value = compute()
-        seconds = time.perf_counter() - started
-        changed = look_back.changes() if look_back is not None else []
-        if changed:
-            policy.stats["mutated"] += 1
-            message = (
-                f"{call.function} changed {describe(changed)}; its result was not stored, "
-                f"because a hit would not repeat the change"
-            )
-            if policy.mutation == "error":
-                raise MutationError(message)
-            advice = "pass a copy, or mutation='ignore' if the change does not matter"
-            self.cache.warn(f"{message}; {advice}", MutationWarning)
-            return value
-        self.keep(call, value, seconds, policy)
+    def find(self, call: Call, policy: Policy) -> Any:
+        """Return the stored result of a call as a hit, or `MISS`."""
+        value = self.look_up(call, policy.stats)
+        return value if value is MISS else self._hit(call, value, policy)
+
+    def _hit(self, call: Call, value: Any, policy: Policy) -> Any:
+        cache = self.cache
+        policy.stats["hits"] += 1
+        if cache.talks():
+            cache.log("hit %s", call.key)
+        if call.short is not None and is_immutable(value):
+            size = sum(size_of(argument.value) for argument in call.arguments)
+            cache.recent.put(call.short, value, size + size_of(value))
+        elif type(value) is Raised:
+            raise value.error
         return value
+
+    def _lock_of(self, call: Call, policy: Policy) -> Callable[[], StoreLock | None] | None:
+        """Return what takes the lock between processes, where the work saved is worth more than the lock."""
+        if policy.seconds is not None and policy.seconds < _WORTH_A_LOCK:
+            return None
+        return lambda: self.cache.store.lock(call.name)
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
-        name = call.key.name
-        kept = self.cache.recent.get(name)
+        cache, name = self.cache, call.name
+        recent = cache.recent
+        kept = recent.get(name)
         if kept is MISS:
-            found = self.read(call.key, stats)
-            if found is None:
+            kept, size = self.read(name, call, stats)
+            if kept is None:
                 return MISS
-            header, payload, size = found
-            codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
-            if codec is None:
-                return MISS
-            if not payload.is_own:
-                self.cache.recent.put(name, (codec, payload), size)
-        else:
-            codec, payload = kept
+            if size <= recent.largest and not kept[1].is_own:
+                recent.put(name, kept, size)
+        codec, payload, _ = kept
         try:
-            return codec.decode(payload)
+            if codec in self._codec_of:
+                return self._codec_of[codec].decode(payload)
+            if call.decoders is not None and codec in call.decoders:
+                return call.decoders[codec](payload)
+            return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
                 ("decode", name),
@@ -258,94 +290,40 @@ class Layer:
             )
             return MISS
 
-    def read(self, key: Key, stats: Counter[str]) -> tuple[dict[str, Any], Payload, int] | None:
-        """Return key and codec, payload and size of what is stored under a key, checked; or None."""
+    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
+        """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         try:
-            data = self.cache.store.get(key.name)
+            data = self.cache.store.get(name)
         except OSError as error:
-            self._store_failed("read", error, stats)
-            return None
+            self.store_failed("read", error, stats)
+            return None, 0
         if data is None:
-            return None
+            return None, 0
+        state = getattr(data, "state", None)
+        checked = state is not None and self.cache.recent.get(("checked", name)) == state
         try:
-            header, payload = entry.unpack(data, about=False)
-            if header.get("key") != str(key):
-                raise TornEntryError(f"it is the entry of {header.get('key')}")
+            found = entry.unpack(data, call.digest, checked)
+            if state is not None and not checked:
+                self.cache.recent.put(("checked", name), state, 0)
+            return found, len(data)
         except UnknownFormatError:
-            self._foreign.add(key.name)  # another version's, and that version may want it
-            return None
+            self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
             stats["torn"] += 1
             self.cache.warn_once(
-                ("torn", key.name),
-                f"the stored entry of {key} is damaged ({error}); it is dropped and computed again",
+                ("torn", name),
+                f"the stored entry of {call.key} is damaged ({error}); it is dropped and computed again",
                 StoreWarning,
             )
-            self._drop(key.name)
-            return None
-        return header, payload, len(data)
+            self._drop(name)
+        return None, 0
 
-    def keep(self, call: Call, value: Any, seconds: float, policy: Policy) -> None:
-        """Store a result; whatever goes wrong is said once and costs nobody the answer."""
-        if call.key.name in self._foreign:
-            return
-        try:
-            codec, payload = encode(value, self.codecs)
-            pieces = entry.pack(self._header(call, value, codec, seconds), payload)
-        except Exception as error:  # also of a codec whose description JSON cannot hold
-            policy.stats["unstored"] += 1
-            if policy.on_uncacheable == "ignore":
-                return
-            reason = (
-                str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
-            )
-            self.cache.warn_once(
-                ("encode", call.function, type(value)),
-                f"the result of {call.function} is not stored: {reason}; "
-                f"return plain data, or pass a codec for it",
-                UncacheableWarning,
-            )
-            return
-        try:
-            self._keep_fingerprint(call)
-            self.cache.store.put(call.key.name, pieces)
-        except OSError as error:
-            self._store_failed("write", error, policy.stats)
+    def is_foreign(self, name: str) -> bool:
+        """Whether an entry of another format version lies there, which that version may want."""
+        return name in self._foreign
 
-    def _header(self, call: Call, value: Any, codec: str, seconds: float) -> dict[str, Any]:
-        from hashcache.rows import row_of
-
-        return {
-            "key": str(call.key),
-            "layer": self.name,
-            "function": call.function,
-            "codec": codec,
-            "created": time.time(),
-            "seconds": seconds,
-            "python": sys.version.partition(" ")[0],
-            "host": os.uname().nodename if hasattr(os, "uname") else "",
-            "user": _user(),
-            "result": preview(value),
-            "parts": [row_of(part).stored() for part in call.own_parts()],
-            "fingerprint": call.fingerprint.digest.hex(),
-        }
-
-    def _keep_fingerprint(self, call: Call) -> None:
-        # Beside the results rather than in each: it is the same for all arguments, and can be long.
-        name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        try:
-            listed = self.cache.header(name)
-        except OSError:  # a store that cannot be read may be one that can be written
-            listed = None
-        if listed is None:
-            from hashcache.inside import captured_parts
-            from hashcache.rows import row_of
-
-            rows = [row_of(part).stored() for part in captured_parts(call.fingerprint)]
-            header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
-            self.cache.store.put(name, entry.pack(header, Payload(None, ())))
-
-    def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+    def store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+        """Count and say once that the store cannot be used."""
         stats[f"failed to {what}"] += 1
         self.cache.warn_once(
             ("store", type(error), error.errno),
@@ -364,32 +342,30 @@ class Layer:
         """Delete the results of one function or of the whole layer; return how many there were."""
         return self.cache.clear(group_name(self.name, function) if function is not None else self.name)
 
-    def forget(self, key: Key) -> bool:
-        """Delete the result of one key; return whether there was one."""
+    def holds(self, call: Call, stats: Counter[str]) -> bool:
+        """Return whether the result of a call is stored."""
+        return self.read(call.name, call, stats)[0] is not None
+
+    def forget(self, call: Call) -> bool:
+        """Delete the result of a call; return whether there was one."""
         self.cache.recent.clear()
-        return self._drop(key.name)
+        return self._drop(call.name)
 
     def _drop(self, name: str) -> bool:
         try:
             return self.cache.store.delete(name)
         except OSError as error:
-            self._store_failed("write", error, Counter())
+            self.store_failed("write", error, Counter())
             return False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Policy:
     """How a cached function wants its calls treated, and where it counts them."""
 
     mutation: str
     on_uncacheable: str
     stats: Counter[str]
-
-
-def _user() -> str:
-    import getpass  # together with the likes of it a tenth of the time that importing this package takes
-
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # no name for this user id
-        return ""
+    cache_exceptions: tuple[type[Exception], ...] = ()
+    lock_timeout: float = 600.0
+    seconds: float | None = None  # how long the last computation took

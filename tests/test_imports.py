@@ -13,12 +13,13 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions"},
-    {"distributions", "canonical", "bytecode", "guards", "preview", "parts"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock"},
     {"fingerprint", "arrays", "values", "signature", "key", "files", "lines"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows"},
     {"entry", "stores", "frames", "inside", "differences"},
+    {"computation"},
     {"layer"},
-    {"explain"},
+    {"explain", "roads"},
     {"decorator"},
     {"cache"},
     {"commands", "__init__"},

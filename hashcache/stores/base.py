@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hashcache.codec import Buffer
+from hashcache.lock import StoreLock
+
+Data = bytes | bytearray | mmap.mmap
 
 
 class Store(Protocol):
@@ -15,10 +19,10 @@ class Store(Protocol):
     `OSError` where the place cannot be reached; callers compute instead.
     """
 
-    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
+    def get(self, name: str, size: int | None = None) -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
 
-        A `bytearray` is the caller's own: values may be made of it without a copy.
+        What can be written to is the caller's own: values may be made of it without a copy.
         """
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
@@ -29,6 +33,9 @@ class Store(Protocol):
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the path `prefix` (a layer, or a layer and group)."""
+
+    def lock(self, name: str) -> StoreLock | None:
+        """Take the lock of `name`; None if somebody else has it. Raises `OSError` where it has no locks."""
 
     def size(self, name: str) -> int:
         """Return the bytes that `name` takes; 0 if it is not there."""
