@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from hashcache import canonical, entry
 from hashcache.canonical import Sink, handles
@@ -20,10 +18,12 @@ from hashcache.layer import Layer
 from hashcache.recent import Recent
 from hashcache.stores import DirectoryStore, Store
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_logger = logging.getLogger("hashcache")
 _HERE = os.path.dirname(__file__) + os.sep
 
 
@@ -75,9 +75,9 @@ class Cache:
     ) -> None:
         if location is not None and store is not None:
             raise ValueError("a cache has a location or a store, not both")
-        self._location = None if location is None else Path(location)
+        self._location = None if location is None else os.fsdecode(location)
         self._store = store
-        self._made: tuple[Path, Store] | None = None
+        self._made: tuple[str, Store] | None = None
         self._said: set[Hashable] = set()
         self.recent = Recent(memory)
         self._functions = Layer("function", cache=self)
@@ -91,18 +91,13 @@ class Cache:
     @property
     def location(self) -> Path:
         """The directory that results are kept in."""
-        if self._location is not None:
-            return self._location
-        from_environment = os.environ.get("HASHCACHE_DIR")
-        if from_environment:
-            return Path(from_environment)
-        import platformdirs
+        from pathlib import Path
 
-        return Path(platformdirs.user_cache_dir("hashcache", appauthor=False))
+        return Path(self._directory())
 
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
-        self._location = Path(location)
+        self._location = os.fsdecode(location)
         self._store = None
         self.recent.clear()
 
@@ -111,11 +106,22 @@ class Cache:
         """The store at the location."""
         if self._store is not None:
             return self._store
-        location = self.location
-        if self._made is None or self._made[0] != location:
-            self._made = (location, DirectoryStore(location))
+        directory = self._directory()
+        if self._made is None or self._made[0] != directory:
+            self._made = (directory, DirectoryStore(directory))
             self.recent.clear()
         return self._made[1]
+
+    def _directory(self) -> str:
+        """Return the location as text: `pathlib` takes longer to load than a hit takes."""
+        if self._location is not None:
+            return self._location
+        from_environment = os.environ.get("HASHCACHE_DIR")
+        if from_environment:
+            return from_environment
+        import platformdirs
+
+        return platformdirs.user_cache_dir("hashcache", appauthor=False)
 
     @property
     def verbose(self) -> bool:
@@ -216,11 +222,16 @@ class Cache:
 
     def talks(self) -> bool:
         """Whether anybody listens to what `log` says."""
-        return self._verbose or _logger.isEnabledFor(logging.INFO)
+        if self._verbose:
+            return True
+        logging = sys.modules.get("logging")  # who has not loaded it has set up no log either
+        return logging is not None and logging.getLogger("hashcache").isEnabledFor(logging.INFO)
 
     def log(self, message: str, *arguments: object) -> None:
         """Say what happened, to the log and, if verbose, to standard error."""
-        _logger.info(message, *arguments)
+        import logging
+
+        logging.getLogger("hashcache").info(message, *arguments)
         if self._verbose and not message.startswith("hit"):
             sys.stderr.write(f"hashcache: {message % arguments}\n")
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hashcache.fingerprint import Part
 from hashcache.key import Key
@@ -15,8 +14,7 @@ from hashcache.layer import Call
 _COMPARED = 1000  # stored results that are looked at for the nearest
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Whether a call is a hit, why, and everything that its key was made from.
 
     Attributes

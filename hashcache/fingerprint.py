@@ -9,13 +9,11 @@ special case and nothing depends on what was fingerprinted before.
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
 import types
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
@@ -35,8 +33,7 @@ from hashcache.guards import MISSING, Guards, cell_value
 from hashcache.preview import preview
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """One ingredient of a key.
 
     Attributes
@@ -70,8 +67,7 @@ class Part:
         return f"{self.name} = {self.text}  [{self.digest.hex()[:12]}]"
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """A captured value that can change in place, with its digest at the time it entered."""
 
     name: str
@@ -86,8 +82,7 @@ class Watched:
             return True
 
 
-@dataclass(frozen=True)
-class Fingerprint:
+class Fingerprint(NamedTuple):
     """The digest of a function with everything that it can reach, and how it came about."""
 
     digest: bytes
@@ -320,9 +315,11 @@ class _CaptureWalk(Walk):
                 self._captured.add(tag)
                 self._add(tag, "installed", origin)
             return
+        from importlib import import_module
+
         try:
             # The call would import it too; without looking inside, an edit there would go unseen.
-            module: Any = importlib.import_module(name)
+            module: Any = import_module(name)
         except Exception as error:  # whatever the module raises when it is run
             self._add(tag, "import", f"fails with {type(error).__name__}")
             return
@@ -420,7 +417,9 @@ def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
 
 
 def _try_import(name: str) -> None:
+    from importlib import import_module
+
     try:
-        importlib.import_module(name)
+        import_module(name)
     except Exception:  # the attribute is then missing, and that is what is recorded
         return

@@ -63,7 +63,8 @@ class Instructions:
     extents are those of code units, also of instructions that are left out: those stand for the next
     one that is there.
 
-    Columns rather than an object each, as `dis` makes them: that took nine tenths of the time.
+    Columns rather than an object each, as `dis` makes them: making those took most of the time of a first
+    fingerprint.
 
     Attributes
     ----------

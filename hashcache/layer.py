@@ -7,9 +7,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, NamedTuple, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload, encode
@@ -41,18 +40,31 @@ _KEY_FORMAT = b"hashcache key 1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@dataclass(slots=True)
 class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
-    layer: Layer
-    key: Key
-    version: str
-    fingerprint: Fingerprint
-    arguments: list[Argument]
-    renew: Callable[[], Fingerprint]
-    relax: tuple[str, ...] = ()
-    short: Hashable = None  # under which this process may keep a scalar result
+    # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
+    __slots__ = ("arguments", "fingerprint", "key", "layer", "relax", "renew", "short", "version")
+
+    def __init__(
+        self,
+        layer: Layer,
+        key: Key,
+        version: str,
+        fingerprint: Fingerprint,
+        arguments: list[Argument],
+        renew: Callable[[], Fingerprint],
+        relax: tuple[str, ...] = (),
+        short: Hashable = None,
+    ) -> None:
+        self.layer = layer
+        self.key = key
+        self.version = version
+        self.fingerprint = fingerprint
+        self.arguments = arguments
+        self.renew = renew
+        self.relax = relax
+        self.short = short  # under which this process may keep a scalar result
 
     @property
     def function(self) -> str:
@@ -343,8 +355,7 @@ class Layer:
             return False
 
 
-@dataclass(frozen=True)
-class Policy:
+class Policy(NamedTuple):
     """How a cached function wants its calls treated, and where it counts them."""
 
     mutation: str

@@ -6,9 +6,12 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 from hashcache.codec import Buffer
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 _FORMAT = "v1"
 _PARTIAL = ".partial"
@@ -29,11 +32,20 @@ class DirectoryStore:
     """
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
-        self.location = Path(location).expanduser().absolute()
-        self._root = str(self.location)
+        root = os.path.expanduser(os.fsdecode(location))
+        if root.startswith("~"):
+            raise ValueError(f"nothing says where the home directory of {root} is")
+        self._root = os.path.join(os.getcwd(), root)
+
+    @property
+    def location(self) -> Path:
+        """The directory that everything is in."""
+        from pathlib import Path  # which takes longer to load than a hit takes
+
+        return Path(self._root)
 
     def __repr__(self) -> str:
-        return f"DirectoryStore({str(self.location)!r})"
+        return f"DirectoryStore({self._root!r})"
 
     def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
@@ -97,6 +109,8 @@ class DirectoryStore:
         """Yield the names that begin with the path `prefix`, sorted."""
         if not self._exists():
             return
+        from pathlib import Path
+
         root = self.location / _FORMAT
         for folder, subfolders, files in os.walk(root / prefix):
             subfolders.sort()
@@ -119,6 +133,8 @@ class DirectoryStore:
         return f"{self._root}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
 
     def _make_folders(self, name: str) -> None:
+        from pathlib import Path
+
         folder = self.location
         # Level by level: os.makedirs gives its mode to the last one only.
         for part in Path(self._path(name)).parent.relative_to(folder).parts:

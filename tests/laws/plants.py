@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import CodeType
@@ -32,7 +31,7 @@ def without_helper_code(self: Any, function: Any) -> None:
     _describe(self, function)
     for place in range(start, len(self.parts)):
         if self.parts[place].tag == "code" and self.parts[place].owner:
-            self.parts[place] = dataclasses.replace(self.parts[place], digest=b"")
+            self.parts[place] = self.parts[place]._replace(digest=b"")
 
 
 def raw(code: CodeType) -> CodeFacts:
