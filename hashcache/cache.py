@@ -77,7 +77,7 @@ class Cache:
             raise ValueError("a cache has a location or a store, not both")
         self._location = None if location is None else os.fsdecode(location)
         self._store = store
-        self._made: tuple[str, Store] | None = None
+        self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
         self.recent = Recent(memory)
         self._functions = Layer("function", cache=self)
@@ -98,7 +98,7 @@ class Cache:
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
         self._location = os.fsdecode(location)
-        self._store = None
+        self._store = self._made = None
         self.recent.clear()
 
     @property
@@ -106,11 +106,10 @@ class Cache:
         """The store at the location."""
         if self._store is not None:
             return self._store
-        directory = self._directory()
-        if self._made is None or self._made[0] != directory:
-            self._made = (directory, DirectoryStore(directory))
-            self.recent.clear()
-        return self._made[1]
+        if self._made is None:
+            self._location = self._directory()  # from here on, whatever becomes of the environment
+            self._made = DirectoryStore(self._location)
+        return self._made
 
     def _directory(self) -> str:
         """Return the location as text: `pathlib` takes longer to load than a hit takes."""

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
 
-from hashcache.canonical import ATOM, Walk, atom_digest, is_atom
+from hashcache.canonical import ATOM, ATOMS, Walk, atom_digest
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
 
 _SHOWN = 5
 
 
-class Argument(NamedTuple):
+class Argument:
     """One argument of a call: its name, its value, and the digest that went into the key."""
 
-    name: str
-    value: object
-    digest: bytes
-    mutable: bool
+    __slots__ = ("digest", "mutable", "name", "value")
+
+    def __init__(self, name: str, value: object, digest: bytes, mutable: bool) -> None:
+        self.name = name
+        self.value = value
+        self.digest = digest
+        self.mutable = mutable
 
 
 def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:
@@ -29,7 +31,7 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     UncanonicalError
         It has no canonical form, or one that differs between two looks.
     """
-    if is_atom(value):
+    if type(value) in ATOMS:
         return Argument(name, value, atom_digest(value), False)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))

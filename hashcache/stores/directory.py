@@ -6,6 +6,7 @@ import contextlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from time import monotonic
 from typing import TYPE_CHECKING
 
 from hashcache.codec import Buffer
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
 _FORMAT = "v1"
 _PARTIAL = ".partial"
 _SMALL = 65_536
+_TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
 
 
 class DirectoryStore:
@@ -36,6 +38,9 @@ class DirectoryStore:
         if root.startswith("~"):
             raise ValueError(f"nothing says where the home directory of {root} is")
         self._root = os.path.join(os.getcwd(), root)
+        self._base = f"{self._root}/{_FORMAT}/"
+        self._owner = os.getuid() if hasattr(os, "getuid") else 0
+        self._trusted_until = 0.0
 
     @property
     def location(self) -> Path:
@@ -49,19 +54,22 @@ class DirectoryStore:
 
     def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
-        if not self._exists():
-            return None
+        if monotonic() > self._trusted_until:
+            if not self._exists():
+                return None
+            self._trusted_until = monotonic() + _TRUSTED_FOR
         try:
             handle = os.open(self._path(name), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
+            self._exists()  # or something else is in its place
             return None
         try:
-            if size is not None:
-                return os.read(handle, size)
+            start = os.read(handle, _SMALL if size is None else size)
+            if size is not None or len(start) < _SMALL:  # most entries, with as few calls as can be
+                return start
             length = os.fstat(handle).st_size
-            if length <= _SMALL:  # most entries; without a file object around it, half the time
-                return os.read(handle, _SMALL)
             data = bytearray(length)
+            os.lseek(handle, 0, os.SEEK_SET)
             with open(handle, "rb", buffering=0, closefd=False) as file:
                 place = 0
                 while place < length:  # one read may stop short of the end
@@ -129,8 +137,8 @@ class DirectoryStore:
             return 0
 
     def _path(self, name: str) -> str:
-        group, _, digest = name.rpartition("/")
-        return f"{self._root}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
+        cut = name.rfind("/") + 3  # the first two digits are a folder
+        return f"{self._base}{name[:cut]}/{name[cut:]}"
 
     def _make_folders(self, name: str) -> None:
         from pathlib import Path
@@ -142,16 +150,18 @@ class DirectoryStore:
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def _exists(self) -> bool:
-        # Looked at every time, since what was deleted can be made again by somebody else.
+        # Looked at again and again: what was deleted can be made again by somebody else.
+        self._trusted_until = 0.0
         try:
             status = os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):
             return False
-        if not stat.S_ISDIR(status.st_mode):
+        mode = status.st_mode
+        if mode & 0o170022 == stat.S_IFDIR and status.st_uid == self._owner:
+            return True
+        if not stat.S_ISDIR(mode):
             raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
-        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
-            raise PermissionError(
-                f"{self.location} belongs to or is writable by somebody else, who could plant entries "
-                f"that run code here; make it yours alone (chmod 700) or choose another location"
-            )
-        return True
+        raise PermissionError(
+            f"{self.location} belongs to or is writable by somebody else, who could plant entries "
+            f"that run code here; make it yours alone (chmod 700) or choose another location"
+        )
