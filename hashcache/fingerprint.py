@@ -272,9 +272,7 @@ class _CaptureWalk(Walk):
 
     def _capture_global(self, function: types.FunctionType, chain: Chain) -> None:
         name = chain[0]
-        value = self._look_up(function.__globals__, name)
-        if value is MISSING:
-            value = self._look_up(_builtins_of(function), name)
+        value = self.guards.global_(function, name)
         self._capture_chain(f"global {name}", name, value, chain[1:])
 
     def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
@@ -409,11 +407,6 @@ def _absolute(imported: Import, package: str) -> str:
 
 
 _SINGLEDISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
-
-
-def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
-    names: dict[str, Any] = getattr(function, "__builtins__")  # noqa: B009  (stubs differ on whether it is there)
-    return names
 
 
 def _try_import(name: str) -> None:
