@@ -101,7 +101,7 @@ class _Reader:
         self.names, self.kinds, self.values = found.names, found.kinds, found.values
         self.arguments, self.places = found.arguments, found.places
         self.dropped: set[int] = set()
-        self.closures: dict[int, tuple[int, list[str]]] = {}  # first load -> (count, loads in inner order)
+        self.closures: dict[int, list[str]] = {}  # first load -> all loads, in inner order
         self.variables: dict[str, int] = {}
         self.chains: dict[str, dict[Chain, None]] = {}  # of local, cell and free variables
         self.globals: dict[Chain, None] = {}
@@ -171,7 +171,8 @@ class _Reader:
             by_name = dict(zip(code.co_freevars, self.values[first:last], strict=True))
             order = [name for name, _ in code_facts(code).free]
             order += [name for name in code.co_freevars if name not in order]
-            self.closures[first] = (count, [str(by_name[name]) for name in order])
+            self.closures[first] = [str(by_name[name]) for name in order]
+            self.dropped.update(range(first + 1, last))
             last = first - 1
         if flags & _ANNOTATIONS:
             start = self._start_of_expression(last)
@@ -203,16 +204,12 @@ class _Reader:
     def _write(self, form: list[object], counted: list[int]) -> None:
         """Append every instruction that counts: its operation, and what that is done with."""
         names, values, arguments, variables = self.names, self.values, self.arguments, self.variables
-        followed = self._followed()
-        skip = 0
+        dropped, closures, followed = self.dropped, self.closures, self._followed()
         for index, kind in enumerate(self.kinds):
-            if skip or index in self.dropped:
-                skip -= bool(skip)
+            if index in dropped:
                 continue
-            if index in self.closures:
-                count, loads = self.closures[index]
-                form += ("closure", [variables.setdefault(name, len(variables)) for name in loads])
-                skip = count - 1
+            if index in closures:
+                form += ("closure", [variables.setdefault(load, len(variables)) for load in closures[index]])
                 continue
             name, value = names[index], values[index]
             if kind is VARIABLE:

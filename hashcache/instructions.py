@@ -91,22 +91,22 @@ class Instructions:
 
         A condition that skips a jump is turned into the opposite condition that makes it.
         """
-        names, values, places = self.names, self.values, list(self.places)
-        jumps = list(zip(names, values, strict=True))
+        names, values, places = self.names, self.values, self.places
+        targets = values.copy()
 
         def end_of(target: int) -> int:
             for _ in places:  # a loop of nothing but jumps never ends
                 index = bisect.bisect_left(places, target)
-                if index == len(places) or jumps[index][0] not in _JUMPS:
+                if index == len(places) or names[index] not in _JUMPS:
                     break
-                target = jumps[index][1]
+                target = targets[index]
             return target
 
         skipped = []
         for index, kind in enumerate(self.kinds):
             if kind is not JUMP:
                 continue
-            name, target = jumps[index]
+            name, target = names[index], targets[index]
             if name.startswith("POP_JUMP_"):
                 name = name.replace("_FORWARD", "").replace("_BACKWARD", "")  # 3.11 says which way
                 if (
@@ -114,14 +114,14 @@ class Instructions:
                     and names[index + 1] in _JUMPS
                     and bisect.bisect_left(places, target) == index + 2
                 ):
-                    name, target = _OPPOSITE[name], jumps[index + 1][1]
+                    name, target = _OPPOSITE[name], targets[index + 1]
                     skipped.append(index + 1)
                 names[index] = name
             elif name not in _JUMPS:
                 continue
             values[index] = end_of(target)
         for index in reversed(skipped):
-            for column in (names, self.kinds, values, self.arguments, self.places):
+            for column in (names, self.kinds, values, self.arguments, places):
                 del column[index]
 
 
