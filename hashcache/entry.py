@@ -9,8 +9,10 @@ Layout, all integers little-endian (documented for other readers in docs/on-disk
     20  4  zero
     24  8  length of the whole entry
     32 16  key
-    48 16  xxh3-128 over the first 48 bytes, the head and the provenance
-    64     head: JSON in UTF-8, what a reader of the value needs: [codec, description, lengths of frames]
+    48  8  when it was made: float, seconds since 1970
+    56  8  how long that took: float, seconds
+    64 16  xxh3-128 over the first 64 bytes, the head and the provenance
+    80     head: JSON in UTF-8, what a reader of the value needs: [codec, description, lengths of frames]
     ...    provenance: JSON in UTF-8, everything else that is known of it
     ...    frames, each at a multiple of 64 bytes
     ... 16 xxh3-128 over everything before
@@ -29,12 +31,15 @@ from hashcache.errors import TornEntryError, UnknownFormatError
 
 MAGIC = b"\x89HCASH\r\n"
 VERSION = 1
-_FRONT = struct.Struct("<8sIIIIQ16s")
+_FRONT = struct.Struct("<8sIIIIQ16sdd")
 _SIZE = _FRONT.size + 16
 _SUM = 16
 _ALIGNMENT = 64
 _SMALL = 4096
 HEAD_SIZE = 16_384  # bytes in which head and provenance of most entries lie
+
+_TIMES = ("created", "seconds")
+Content = tuple[str, Payload, float]  # what a reader of a value gets: codec, payload, time of making
 
 _scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # a fifth of what `json.loads` takes
 
@@ -50,16 +55,19 @@ def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> lis
         Name of the codec of the payload.
     payload : Payload
     about : dict
-        Whatever else is known of it, as JSON can hold it.
+        Whatever else is known of it, as JSON can hold it; ``"created"`` and ``"seconds"``, if they are
+        there, say when it was made and how long that took, in seconds.
     """
     sizes = [_size(frame) for frame in payload.frames]
-    head, provenance = _json([codec, payload.description, sizes]), _json(about)
+    times = [float(about.get(name, 0.0)) for name in _TIMES]
+    rest = {name: value for name, value in about.items() if name not in _TIMES}
+    head, provenance = _json([codec, payload.description, sizes]), _json(rest)
     frames: list[Buffer] = []
     place = _SIZE + len(head) + len(provenance)
     for frame, size in zip(payload.frames, sizes, strict=True):
         frames += [bytes(-place % _ALIGNMENT), frame]
         place += -place % _ALIGNMENT + size
-    front = _FRONT.pack(MAGIC, VERSION, len(head), len(provenance), 0, place + _SUM, key)
+    front = _FRONT.pack(MAGIC, VERSION, len(head), len(provenance), 0, place + _SUM, key, *times)
     texts = head + provenance
     start = front + xxh3_128_digest(front + texts) + texts
     checksum = xxh3_128(start)
@@ -68,8 +76,8 @@ def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> lis
     return [start, *frames, checksum.digest()]
 
 
-def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Payload]:
-    """Return codec and payload of the entry of a key, after checking every byte of it.
+def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
+    """Return codec, payload and time of the entry of a key, after checking every byte of it.
 
     Parameters
     ----------
@@ -78,6 +86,8 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
         own them.
     key : bytes
         The 16 bytes that the entry has to have been packed with.
+    checked : bool
+        Whether these very bytes were compared with their checksum before.
 
     Raises
     ------
@@ -87,18 +97,21 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
         It is not one whole entry of this key.
     """
     try:
-        magic, version, head, about, _, total, found = _FRONT.unpack_from(data)
+        magic, version, head, about, _, total, found, created, _ = _FRONT.unpack_from(data)
     except struct.error:
         raise _damage(data, key) from None
     if magic != MAGIC or version != VERSION or total != len(data) or found != key:
         raise _damage(data, key)
     # To copy a small entry takes less time than to make a view of it.
-    if xxh3_128_digest((data if total < _SMALL else memoryview(data))[:-_SUM]) != data[-_SUM:]:
+    if (
+        not checked
+        and xxh3_128_digest((data if total < _SMALL else memoryview(data))[:-_SUM]) != data[-_SUM:]
+    ):
         raise _damage(data, key)
     place = _SIZE + head
     (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
     if not sizes:
-        return codec, Payload(description, ())
+        return codec, Payload(description, ()), created
     view = memoryview(data)
     place += about
     frames = []
@@ -106,10 +119,10 @@ def unpack(data: bytes | bytearray | memoryview, key: bytes) -> tuple[str, Paylo
         place += -place % _ALIGNMENT
         frames.append(view[place : place + size])
         place += size
-    return codec, Payload(description, frames)
+    return codec, Payload(description, frames), created
 
 
-def peek(data: bytes | bytearray) -> dict[str, Any]:
+def peek(data: Any) -> dict[str, Any]:
     """Return what an entry says of itself, from its first bytes; what follows is not looked at.
 
     Raises
@@ -119,18 +132,20 @@ def peek(data: bytes | bytearray) -> dict[str, Any]:
     """
     view = memoryview(data)
     head, about, _, key = _front(view)
+    times = dict(zip(_TIMES, _FRONT.unpack_from(view)[-2:], strict=True))
     if not _header_is_whole(view, _SIZE + head + about):
         raise TornEntryError("its header is damaged")
     (codec, description, sizes), _ = _scan(str(view[_SIZE : _SIZE + head], "utf-8"), 0)
     provenance: dict[str, Any] = json.loads(bytes(view[_SIZE + head : _SIZE + head + about]))
-    return {**provenance, "digest": key.hex(), "codec": codec, "payload": description, "frames": sizes}
+    said = {"digest": key.hex(), "codec": codec, "payload": description, "frames": sizes}
+    return {**provenance, **times, **said}
 
 
-def header_size(data: bytes | bytearray) -> int:
+def header_size(data: Any) -> int:
     """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
     if len(data) < _SIZE or not data.startswith(MAGIC):
         return 0
-    _, _, head, about, _, total, _ = _FRONT.unpack_from(data)
+    _, _, head, about, _, total, *_ = _FRONT.unpack_from(data)
     return int(min(_SIZE + head + about, total))
 
 
@@ -152,7 +167,7 @@ def _front(view: memoryview) -> tuple[int, int, int, bytes]:
     """Return the lengths of head, provenance and whole entry, and the key."""
     if len(view) < _SIZE or view[:8] != MAGIC:
         raise TornEntryError("it does not begin as an entry does")
-    _, version, head, about, _, total, key = _FRONT.unpack_from(view)
+    _, version, head, about, _, total, key, *_ = _FRONT.unpack_from(view)
     if version != VERSION:
         if _header_is_whole(view, _SIZE + head + about):
             raise TornEntryError("its version is damaged")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -234,7 +235,7 @@ class Layer:
                 return MISS
             if size <= recent.largest and not kept[1].is_own:
                 recent.put(name, kept, size)
-        codec, payload = kept
+        codec, payload, _ = kept
         if codec not in self._codec_of:
             return MISS
         try:
@@ -248,7 +249,7 @@ class Layer:
             )
             return MISS
 
-    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[tuple[str, Payload] | None, int]:
+    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         try:
             data = self.cache.store.get(name)
@@ -257,8 +258,13 @@ class Layer:
             return None, 0
         if data is None:
             return None, 0
+        state = getattr(data, "state", None)
+        checked = state is not None and self.cache.recent.get(("checked", name)) == state
         try:
-            return entry.unpack(data, call.digest), len(data)
+            found = entry.unpack(data, call.digest, checked)
+            if state is not None and not checked:
+                self.cache.recent.put(("checked", name), state, 0)
+            return found, len(data)
         except UnknownFormatError:
             self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
@@ -305,9 +311,7 @@ class Layer:
             "function": call.function,
             "created": time.time(),
             "seconds": seconds,
-            "python": sys.version.partition(" ")[0],
-            "host": os.uname().nodename if hasattr(os, "uname") else "",
-            "user": _user(),
+            **_computed_by(),
             "result": preview(value),
             "parts": [part.row() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
@@ -316,15 +320,11 @@ class Layer:
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        try:
-            listed = self.cache.header(name)
-        except OSError:  # a store that cannot be read may be one that can be written
-            listed = None
-        if listed is None:
-            rows = [part.row() for part in call.fingerprint.parts]
-            header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
-            listing = entry.pack(call.fingerprint.digest, "", Payload(None, ()), header)
-            self.cache.store.put(name, listing)
+        if self.cache.store.size(name):
+            return
+        rows = [part.row() for part in call.fingerprint.parts]
+        header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
+        self.cache.store.put(name, entry.pack(call.fingerprint.digest, "", Payload(None, ()), header))
 
     def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
         stats[f"failed to {what}"] += 1
@@ -370,10 +370,14 @@ class Policy(NamedTuple):
     stats: Counter[str]
 
 
-def _user() -> str:
+@functools.cache
+def _computed_by() -> dict[str, str]:
+    """Return the part of the provenance that is the same throughout a process."""
     import getpass  # together with the likes of it a tenth of the time that importing this package takes
 
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):  # no name for this user id
-        return ""
+        user = ""
+    host = os.uname().nodename if hasattr(os, "uname") else ""
+    return {"python": sys.version.partition(" ")[0], "host": host, "user": user}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+import threading
 import weakref
-from _thread import allocate_lock  # as `threading` does, which is not needed for anything else
 from collections.abc import Hashable
 from typing import Any
 
@@ -35,7 +35,7 @@ class Recent:
         self.largest = limit // 8  # one beyond would drive out too many others
         self._items: dict[Hashable, tuple[Any, int]] = {}
         self._bytes = 0
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
             os.register_at_fork(after_in_child=_forgetting(weakref.ref(self)))
 
@@ -68,7 +68,7 @@ class Recent:
 
     def renew(self) -> None:
         """Start anew in a forked child: a thread that held the lock does not exist there."""
-        self._lock = allocate_lock()
+        self._lock = threading.Lock()
         self.clear()
 
 

@@ -3,21 +3,129 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import mmap
 import os
 import stat
+import sys
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
+from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from filelock import FileLock
+
 _FORMAT = "v1"
+_LOCKS = "locks"
 _PARTIAL = ".partial"
-_SMALL = 65_536
+_SMALL = 8_192  # bytes that are read at once
+_LARGE = 65_536  # bytes beyond which a file is mapped
+_SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
 _TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
+
+
+class _Map(mmap.mmap):
+    """A private map of a file: writing to it changes nobody else's bytes.
+
+    Attributes
+    ----------
+    state : tuple or None
+        Equal for two maps exactly if the file was not changed in between; None for a file so young that
+        its times could not tell.
+    """
+
+    state: tuple[int, ...] | None = None
+
+
+def _mapped(handle: int, status: os.stat_result) -> _Map | None:
+    """Map a file; None where that is not wise."""
+    if _TRACKED:
+        # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
+        if len(_maps) >= _most_maps():
+            return None
+        more: dict[str, Any] = {}
+    else:
+        more = {"trackfd": False}
+    try:
+        found = _Map(handle, 0, access=mmap.ACCESS_COPY, **more)
+    except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
+        return None
+    if _TRACKED:
+        _maps.add(found)
+    if time.time_ns() - status.st_ctime_ns > _SETTLED:
+        found.state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+_TRACKED = sys.version_info < (3, 13)
+_maps: weakref.WeakSet[_Map] = weakref.WeakSet()
+
+
+@functools.cache
+def _most_maps() -> int:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
+
+
+def _read(handle: int, status: os.stat_result) -> bytearray:
+    length = status.st_size
+    data = bytearray(length)
+    os.lseek(handle, 0, os.SEEK_SET)
+    with open(handle, "rb", buffering=0, closefd=False) as file:
+        place = 0
+        while place < length:  # one read may stop short of the end
+            count = file.readinto(memoryview(data)[place:])
+            if not count:
+                break
+            place += count
+    return data
+
+
+class DirectoryLock:
+    """A lock that its owner's death gives back, as a file that is there while it is held.
+
+    A file that is still there says that its last owner died: whoever gives the lock back deletes it.
+    """
+
+    def __init__(self, lock: FileLock) -> None:
+        import platform
+
+        self._lock = lock
+        self._path = lock.lock_file
+        try:
+            self.was_left = os.stat(self._path).st_size > 0
+            with open(self._path, "w") as file:
+                file.write(f"{os.getpid()} {platform.node()}\n")
+        except FileNotFoundError:  # its last owner has just deleted it
+            self.was_left = False
+
+    @classmethod
+    def taken(cls, path: str) -> DirectoryLock | None:
+        """Take the lock at a path; None if somebody else has it."""
+        from filelock import FileLock, Timeout
+
+        try:
+            lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
+            lock.acquire()
+        except Timeout:
+            return None
+        except NotImplementedError as error:
+            raise OSError(str(error)) from error
+        return cls(lock)
+
+    def release(self) -> None:
+        """Delete the file and give the lock back."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        self._lock.release()
 
 
 class DirectoryStore:
@@ -52,7 +160,7 @@ class DirectoryStore:
     def __repr__(self) -> str:
         return f"DirectoryStore({self._root!r})"
 
-    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
+    def get(self, name: str, size: int | None = None) -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
         if monotonic() > self._trusted_until:
             if not self._exists():
@@ -67,17 +175,10 @@ class DirectoryStore:
             start = os.read(handle, _SMALL if size is None else size)
             if size is not None or len(start) < _SMALL:  # most entries, with as few calls as can be
                 return start
-            length = os.fstat(handle).st_size
-            data = bytearray(length)
-            os.lseek(handle, 0, os.SEEK_SET)
-            with open(handle, "rb", buffering=0, closefd=False) as file:
-                place = 0
-                while place < length:  # one read may stop short of the end
-                    count = file.readinto(memoryview(data)[place:])
-                    if not count:
-                        break
-                    place += count
-            return data
+            status = os.fstat(handle)
+            if status.st_size <= _LARGE:
+                return start + os.read(handle, _LARGE)
+            return _mapped(handle, status) or _read(handle, status)
         finally:
             os.close(handle)
 
@@ -135,6 +236,20 @@ class DirectoryStore:
             return os.stat(self._path(name)).st_size
         except OSError:
             return 0
+
+    def lock(self, name: str) -> DirectoryLock | None:
+        """Take the lock of `name`; None if somebody else has it.
+
+        Raises
+        ------
+        OSError
+            The file system has no locks, or the directory cannot be written.
+        """
+        if not self._exists():
+            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self.location / _LOCKS
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}")
 
     def _path(self, name: str) -> str:
         cut = name.rfind("/") + 3  # the first two digits are a folder

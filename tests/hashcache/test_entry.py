@@ -16,7 +16,9 @@ from hashcache.errors import TornEntryError, UnknownFormatError
 
 Damage = (TornEntryError, UnknownFormatError)
 
-names = st.text().filter(lambda name: name not in ("digest", "codec", "payload", "frames"))
+names = st.text().filter(
+    lambda name: name not in ("digest", "created", "seconds", "codec", "payload", "frames")
+)
 json = st.recursive(
     st.none() | st.booleans() | st.integers(-(2**53), 2**53) | st.floats(allow_nan=False) | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
@@ -41,12 +43,13 @@ SMALL = whole({"key": "k"}, ["int", "f"], [b"ab", b"", b"c"])
 
 @given(st.dictionaries(names, json), json, frames)
 def test_unpack_gives_what_was_packed(about: dict[str, Any], description: Any, frames: list[bytes]) -> None:
-    data = whole(about, description, frames)
-    codec, payload = unpack(data, KEY)
+    times = {"created": 1.5, "seconds": 0.25}
+    data = whole({**about, **times}, description, frames)
+    codec, payload, created = unpack(data, KEY)
     sizes = [len(frame) for frame in frames]
     said = {"digest": KEY.hex(), "codec": "codec-1", "payload": description, "frames": sizes}
-    assert peek(data) == {**about, **said}
-    assert codec == "codec-1"
+    assert peek(data) == {**about, **times, **said}
+    assert (codec, created) == ("codec-1", 1.5)
     assert payload.description == description
     assert [bytes(frame) for frame in payload.frames] == frames
 
@@ -54,7 +57,7 @@ def test_unpack_gives_what_was_packed(about: dict[str, Any], description: Any, f
 @given(json, frames)
 def test_frames_lie_at_multiples_of_64_bytes(description: Any, frames: list[bytes]) -> None:
     data = whole({}, description, frames)
-    _, payload = unpack(data, KEY)
+    _, payload, _ = unpack(data, KEY)
     end = header_size(data)
     for frame, found in zip(frames, payload.frames, strict=True):
         start = end + -end % 64
@@ -117,7 +120,7 @@ def other_version(version: int) -> bytes:
     data = bytearray(SMALL)
     data[8:12] = struct.pack("<I", version)
     end = header_size(bytes(data))
-    data[48:64] = xxh3_128_digest(bytes(data[:48] + data[64:end]))
+    data[64:80] = xxh3_128_digest(bytes(data[:64] + data[80:end]))
     data[-16:] = xxh3_128_digest(bytes(data[:-16]))
     return bytes(data)
 
