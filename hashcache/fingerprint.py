@@ -82,14 +82,25 @@ class Watched(NamedTuple):
             return True
 
 
-class Fingerprint(NamedTuple):
+class Fingerprint:
     """The digest of a function with everything that it can reach, and how it came about."""
 
-    digest: bytes
-    parts: tuple[Part, ...]
-    assumptions: tuple[str, ...]
-    guards: Guards
-    watched: tuple[Watched, ...]
+    # Every warm call reads it, and slots are read faster than the fields of a named tuple.
+    __slots__ = ("assumptions", "digest", "guards", "parts", "watched")
+
+    def __init__(
+        self,
+        digest: bytes,
+        parts: tuple[Part, ...],
+        assumptions: tuple[str, ...],
+        guards: Guards,
+        watched: tuple[Watched, ...],
+    ) -> None:
+        self.digest = digest
+        self.parts = parts
+        self.assumptions = assumptions
+        self.guards = guards
+        self.watched = watched
 
     def holds(self) -> bool:
         """Return whether the fingerprint would come out the same now."""
