@@ -17,19 +17,20 @@ HEAD = """\
 
 `make bench` makes this page; each section is rewritten by the command that it names. What is compared was
 run interleaved in one process, or in fresh processes one after the other, so that whatever else the machine
-does strikes all alike. Ratios are medians over rounds of our time over theirs: below one is faster. Absolute
-times are medians too, of a shared machine.
+does strikes all alike. Times are processor time, without what the machine gave to others meanwhile. Ratios
+are medians over rounds of our time over theirs: below one is faster. Absolute times are medians too, of a
+shared machine.
 """
 SECTIONS = ("Hits", "Keys", "Fingerprints", "Imports")
 Contender = Callable[[], object]
 
 
 def seconds(contender: Contender, calls: int) -> float:
-    """Return the seconds that one of so many calls took."""
-    started = time.perf_counter()
+    """Return the seconds that the processor spent on one of so many calls."""
+    started = time.process_time()
     for _ in range(calls):
         contender()
-    return (time.perf_counter() - started) / calls
+    return (time.process_time() - started) / calls
 
 
 def calls_in(contender: Contender, budget: float = 0.02) -> int:

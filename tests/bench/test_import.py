@@ -62,7 +62,7 @@ def test_imports(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch
         over = statistics.median(a - b for a, b in zip(rows[name], rows["bare Python"], strict=True))
         reach = "50 ms; 20 ms" if name == "`import hashcache`" else ""
         lines.append([name, f"{statistics.median(rows[name]):.1f}", f"{over:.1f}", reach])
-    about = ["Processor time of fresh processes that ran in turn, modules compiled before.", ""]
+    about = ["Fresh processes that ran in turn, their modules compiled before.", ""]
     head = ["a process", "ms", "over bare Python (ms)", "reach; stretch"]
     with capsys.disabled():
         save("Imports", __file__, [*about, *table(head, lines)], ("diskcache", "joblib", "numpy"))
