@@ -8,36 +8,42 @@ text, locals by first use, jumps and the exception table by target.
 
 from __future__ import annotations
 
-import dis
-import inspect
+import bisect
+import marshal
 import weakref
-from dataclasses import dataclass
+from opcode import opmap, stack_effect
 from types import CodeType
+from typing import NamedTuple
 
-from hashcache.digest import Framed
-from hashcache.instructions import HAS_LOAD_METHOD, normalised
+from hashcache.digest import digest_frame
+from hashcache.instructions import (
+    CONSTANT,
+    HAS_SET_FUNCTION_ATTRIBUTE,
+    JUMP,
+    NAME,
+    VARIABLE,
+    Instructions,
+    extents,
+)
 
 Chain = tuple[str, ...]
 
-_MEANINGFUL_FLAGS = (
-    inspect.CO_VARARGS
-    | inspect.CO_VARKEYWORDS
-    | inspect.CO_GENERATOR
-    | inspect.CO_COROUTINE
-    | inspect.CO_ITERABLE_COROUTINE
-    | inspect.CO_ASYNC_GENERATOR
-)
+# Flags of code objects, as `inspect` calls them; the standard library spells them nowhere lighter.
+_VARARGS, _VARKEYWORDS, _GENERATOR, _COROUTINE = 0x04, 0x08, 0x20, 0x80
+_ITERABLE_COROUTINE, _ASYNC_GENERATOR = 0x100, 0x200
+_MEANINGFUL_FLAGS = _VARARGS | _VARKEYWORDS | _GENERATOR | _COROUTINE | _ITERABLE_COROUTINE | _ASYNC_GENERATOR
 # A class body stores these for people and for debuggers.
 _UNSEEN_CLASS_NAMES = frozenset({"__doc__", "__firstlineno__", "__static_attributes__", "__qualname__"})
-# The low bits of these operands are flags beside the index of a name.
-_NAME_FLAG_BITS = {"LOAD_GLOBAL": 1, "LOAD_SUPER_ATTR": 3}
-if not HAS_LOAD_METHOD:
-    _NAME_FLAG_BITS["LOAD_ATTR"] = 1
 _ANNOTATIONS, _CLOSURE = 0x04, 0x08
+_ATTRIBUTES = frozenset({"LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"})
+_GLOBALS = frozenset({"LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL"})
+_LOADS_OF_CELLS = frozenset({"LOAD_CLOSURE", "LOAD_FAST"})
+# What `marshal` writes as it is: equal bytes exactly for equal type and value.
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+_MARSHAL_VERSION = 2  # which knows neither references nor interned strings
 
 
-@dataclass(frozen=True)
-class Import:
+class Import(NamedTuple):
     """An import inside a body: the module, how many packages up it starts, and what is read of it.
 
     Without attributes the module is only imported, unless `whole` says that it is passed on.
@@ -49,8 +55,7 @@ class Import:
     whole: bool = False
 
 
-@dataclass(frozen=True)
-class CodeFacts:
+class CodeFacts(NamedTuple):
     """What a code object means and what it can reach by name.
 
     Attributes
@@ -92,235 +97,192 @@ class _Reader:
 
     def __init__(self, code: CodeType) -> None:
         self.code = code
-        self.instructions = normalised(code)
+        found = Instructions(code)
+        self.names, self.kinds, self.values = found.names, found.kinds, found.values
+        self.arguments, self.places = found.arguments, found.places
         self.dropped: set[int] = set()
-        self.closures: dict[int, tuple[int, list[str]]] = {}  # first load -> (count, loads in inner order)
+        self.closures: dict[int, list[str]] = {}  # first load -> all loads, in inner order
         self.variables: dict[str, int] = {}
         self.chains: dict[str, dict[Chain, None]] = {}  # of local, cell and free variables
         self.globals: dict[Chain, None] = {}
         self.imports: dict[Import, None] = {}
         self.bound: list[tuple[str, Import]] = []  # local name, what an import statement bound to it
-        self.nested: list[CodeFacts] = []
         n_parameters = code.co_argcount + code.co_kwonlyargcount
-        n_parameters += bool(code.co_flags & inspect.CO_VARARGS) + bool(
-            code.co_flags & inspect.CO_VARKEYWORDS
-        )
+        n_parameters += bool(code.co_flags & _VARARGS) + bool(code.co_flags & _VARKEYWORDS)
         self.parameters = code.co_varnames[:n_parameters]
         for name in self.parameters:
             self.variables[name] = len(self.variables)
 
     def facts(self) -> CodeFacts:
-        for index in range(len(self.instructions)):
-            self._mark_function(index)
-            self._mark_class_name(index)
-        sink = Framed()
-        sink.write("flags", str(self.code.co_flags & _MEANINGFUL_FLAGS).encode())
-        kinds = (self.code.co_argcount, self.code.co_posonlyargcount, self.code.co_kwonlyargcount)
-        sink.write("parameters", repr((kinds, self.parameters)).encode())
-        ordinals = self._ordinals()
-        index = 0
-        while index < len(self.instructions):
-            index = self._write(index, ordinals, sink)
-        for extent in self._extents(ordinals):
-            sink.write("except", repr(extent).encode())
+        for index, name in enumerate(self.names):
+            if name == "MAKE_FUNCTION":
+                self._mark_function(index)
+            elif name == "STORE_NAME":
+                self._mark_class_name(index)
+        code = self.code
+        # Everything that counts, in a list that is written at once: each operation says what follows it.
+        form: list[object] = [code.co_flags & _MEANINGFUL_FLAGS, code.co_argcount, code.co_posonlyargcount]
+        form += (code.co_kwonlyargcount, self.parameters)
+        counted = [place for index, place in enumerate(self.places) if index not in self.dropped]
+        self._write(form, counted)
+        form += self._extents(counted)
         self._resolve_imports()
-        own_free = [name for name in self.variables if name in self.code.co_freevars]
+        own_free = [name for name in self.variables if name in code.co_freevars]
         return CodeFacts(
-            digest=sink.digest(),
+            digest=digest_frame("code", marshal.dumps(form, _MARSHAL_VERSION)),
             globals=tuple(self.globals),
             free=tuple((name, tuple(self.chains.get(name, ()))) for name in own_free),
             imports=tuple(self.imports),
         )
 
-    def _extents(self, ordinals: dict[int, int]) -> list[tuple[int, int, int, int, bool]]:
-        """Return the exception table by places: start, end, handler, depth of the stack, its last flag.
+    def _extents(self, counted: list[int]) -> list[tuple[int, int, int, int]]:
+        """Return the exception table by instructions that count.
 
         Extents without an instruction are left out, and neighbours with one handler are one extent.
         """
-        found: list[tuple[int, int, int, int, bool]] = []
-        for entry in dis.Bytecode(self.code).exception_entries:  # type: ignore[attr-defined]
-            start, end, target = (
-                _ordinal(ordinals, place) for place in (entry.start, entry.end, entry.target)
-            )
-            handler = (target, entry.depth, entry.lasti)
+        found: list[tuple[int, int, int, int]] = []
+        for *ends, depth in extents(self.code):
+            start, end, target = (bisect.bisect_left(counted, place) for place in ends)
             if start == end:
                 continue
-            if found and found[-1][1] == start and found[-1][2:] == handler:
+            if found and found[-1][1:] == (start, target, depth):
                 start = found.pop()[0]
-            found.append((start, end, *handler))
+            found.append((start, end, target, depth))
         return found
 
     # -- what is left out ------------------------------------------------------------------------
 
     def _mark_class_name(self, index: int) -> None:
         """Drop ``__doc__ = "..."`` and its kin from class bodies."""
-        instruction = self.instructions[index]
-        if (
-            instruction.opname == "STORE_NAME"
-            and instruction.argval in _UNSEEN_CLASS_NAMES
-            and index > 0
-            and self.instructions[index - 1].opname == "LOAD_CONST"
-        ):
+        if self.values[index] in _UNSEEN_CLASS_NAMES and index and self.names[index - 1] == "LOAD_CONST":
             self.dropped.update((index - 1, index))
 
     def _mark_function(self, index: int) -> None:
         """Find the closure and the annotations that a nested function is made with."""
-        if self.instructions[index].opname != "MAKE_FUNCTION":
-            return
         flags = self._function_flags(index)
-        code = self.instructions[index - 1].argval
+        code = self.values[index - 1]
         last = index - 2  # the code object itself is loaded last
         if flags & _CLOSURE and isinstance(code, CodeType):
-            count = self.instructions[last].argval
-            loads = list(range(last - count, last))
-            if self.instructions[last].opname == "BUILD_TUPLE" and all(
-                self.instructions[i].opname in ("LOAD_CLOSURE", "LOAD_FAST") for i in loads
-            ):
-                # Cells are passed in alphabetical order, which a local rename changes.
-                by_name = dict(
-                    zip(code.co_freevars, (self.instructions[i].argval for i in loads), strict=True)
-                )
-                order = [name for name, _ in code_facts(code).free]
-                order += [name for name in code.co_freevars if name not in order]
-                self.closures[loads[0]] = (count, [by_name[name] for name in order])
-                last = loads[0] - 1
-            else:
+            count = self.arguments[last] or 0
+            first = last - count
+            if self.names[last] != "BUILD_TUPLE" or not _LOADS_OF_CELLS.issuperset(self.names[first:last]):
                 return
+            # Cells are passed in alphabetical order, which a local rename changes.
+            by_name = dict(zip(code.co_freevars, self.values[first:last], strict=True))
+            order = [name for name, _ in code_facts(code).free]
+            order += [name for name in code.co_freevars if name not in order]
+            self.closures[first] = [str(by_name[name]) for name in order]
+            self.dropped.update(range(first + 1, last))
+            last = first - 1
         if flags & _ANNOTATIONS:
-            first = self._start_of_expression(last)
-            if first is not None:
-                self.dropped.update(range(first, last + 1))
+            start = self._start_of_expression(last)
+            if start is not None:
+                self.dropped.update(range(start, last + 1))
 
     def _function_flags(self, index: int) -> int:
-        if "SET_FUNCTION_ATTRIBUTE" not in dis.opmap:
-            return int(self.instructions[index].arg or 0)
+        if not HAS_SET_FUNCTION_ATTRIBUTE:
+            return self.arguments[index] or 0
         flags = 0
-        for instruction in self.instructions[index + 1 :]:
-            if instruction.opname != "SET_FUNCTION_ATTRIBUTE":
-                break
-            flags |= int(instruction.arg or 0)
+        while index + 1 < len(self.names) and self.names[index + 1] == "SET_FUNCTION_ATTRIBUTE":
+            index += 1
+            flags |= self.arguments[index] or 0
         return flags
 
     def _start_of_expression(self, last: int) -> int | None:
         """Return the first instruction of the straight-line expression that ends at `last`."""
         effect = 0
         for index in range(last, -1, -1):
-            instruction = self.instructions[index]
-            if instruction.opcode in dis.hasjrel or instruction.opcode in dis.hasjabs:
+            if self.kinds[index] is JUMP:
                 return None
-            effect += dis.stack_effect(instruction.opcode, instruction.arg)
+            effect += stack_effect(opmap[self.names[index]], self.arguments[index])
             if effect == 1:
                 return index
         return None
 
     # -- writing ---------------------------------------------------------------------------------
 
-    def _ordinals(self) -> dict[int, int]:
-        """Map the offset of each instruction to its place among those that count."""
-        ordinals: dict[int, int] = {}
-        place = 0
-        for index, instruction in enumerate(self.instructions):
-            ordinals.setdefault(instruction.offset, place)
-            if index not in self.dropped:
-                place += 1
-        return ordinals
+    def _write(self, form: list[object], counted: list[int]) -> None:
+        """Append every instruction that counts: its operation, and what that is done with."""
+        names, values, arguments, variables = self.names, self.values, self.arguments, self.variables
+        dropped, closures, followed = self.dropped, self.closures, self._followed()
+        for index, kind in enumerate(self.kinds):
+            if index in dropped:
+                continue
+            if index in closures:
+                form += ("closure", [variables.setdefault(load, len(variables)) for load in closures[index]])
+                continue
+            name, value = names[index], values[index]
+            if kind is VARIABLE:
+                form += (name, variables.setdefault(value, len(variables)))
+                if value in followed and name.startswith("LOAD_"):
+                    self._note(self.chains.setdefault(str(value), {}), (), index)
+            elif kind is NAME:
+                form += (name, arguments[index], value)
+                if name in _GLOBALS:
+                    self._note(self.globals, (str(value),), index)
+                elif name == "IMPORT_NAME":
+                    self._note_import(index, str(value))
+            elif kind is CONSTANT:
+                form += (name, value if type(value) in _PLAIN else self._constant(value))
+            elif kind is JUMP:
+                form += (name, bisect.bisect_left(counted, value))
+            elif name == "MAKE_FUNCTION":
+                form += (name, self._function_flags(index) & ~_ANNOTATIONS)
+            elif name != "SET_FUNCTION_ATTRIBUTE" or arguments[index] != _ANNOTATIONS:
+                form += (name, arguments[index])
 
-    def _write(self, index: int, ordinals: dict[int, int], sink: Framed) -> int:
-        if index in self.dropped:
-            return index + 1
-        if index in self.closures:
-            count, names = self.closures[index]
-            for name in names:
-                sink.write("closure", str(self._variable(name)).encode())
-            return index + count
-        instruction = self.instructions[index]
-        name, value, opcode = instruction.opname, instruction.argval, instruction.opcode
-        if name == "MAKE_FUNCTION":
-            sink.write(name, str(self._function_flags(index) & ~_ANNOTATIONS).encode())
-        elif name == "SET_FUNCTION_ATTRIBUTE":
-            if instruction.arg != _ANNOTATIONS:
-                sink.write(name, str(instruction.arg).encode())
-        elif name == "KW_NAMES":  # an index of a constant that `dis` does not look up
-            sink.write(name, self._constant(self.code.co_consts[instruction.arg or 0]))
-        elif opcode in dis.hasconst:
-            sink.write(name, self._constant(value))
-        elif opcode in dis.hasname:
-            flags = int(instruction.arg or 0) & _NAME_FLAG_BITS.get(name, 0)
-            sink.write(name, f"{flags} {value}".encode())
-            self._note_name(index, name, value)
-        elif opcode in dis.haslocal or opcode in dis.hasfree:
-            sink.write(name, str(self._variable(value)).encode())
-            if name.startswith("LOAD_"):
-                self._note(self.chains.setdefault(value, {}), (), index)
-        elif opcode in dis.hasjrel or opcode in dis.hasjabs:
-            sink.write(name, str(_ordinal(ordinals, value)).encode())
-        else:
-            sink.write(name, str(instruction.arg).encode())
-        return index + 1
-
-    def _variable(self, name: str) -> int:
-        return self.variables.setdefault(name, len(self.variables))
-
-    def _constant(self, value: object) -> bytes:
+    def _constant(self, value: object) -> tuple[object, ...]:
         if isinstance(value, CodeType):
             facts = code_facts(value)
-            self.nested.append(facts)
             self.globals.update(dict.fromkeys(facts.globals))
             self.imports.update(dict.fromkeys(facts.imports))
             for name, chains in facts.free:
                 self.chains.setdefault(name, {}).update(dict.fromkeys(chains))
             # A class body's name is the class's, a function's is what __name__ says.
-            return b"code" + facts.digest + value.co_name.encode()
-        return constant_text(value).encode("utf-8", "surrogatepass")
+            return ("code", facts.digest, value.co_name)
+        return ("constant", constant_text(value))
 
     # -- what can be reached ---------------------------------------------------------------------
 
+    def _followed(self) -> frozenset[object]:
+        """Return the variables of which it matters what is read: nothing is known of the other locals."""
+        shared = self.code.co_cellvars + self.code.co_freevars
+        return frozenset(shared + self.code.co_varnames if "IMPORT_NAME" in self.names else shared)
+
     def _note(self, chains: dict[Chain, None], start: Chain, index: int) -> None:
         chain = start
-        for instruction in self.instructions[index + 1 :]:
-            if instruction.opname not in ("LOAD_ATTR", "LOAD_METHOD", "STORE_ATTR", "DELETE_ATTR"):
+        for place in range(index + 1, len(self.names)):
+            name = self.names[place]
+            if name not in _ATTRIBUTES:
                 break
-            chain = (*chain, instruction.argval)
-            if not instruction.opname.startswith("LOAD"):
+            chain = (*chain, str(self.values[place]))
+            if not name.startswith("LOAD"):
                 break
         chains[chain] = None
 
-    def _note_name(self, index: int, operation: str, name: str) -> None:
-        if operation in ("LOAD_GLOBAL", "LOAD_NAME", "LOAD_FROM_DICT_OR_GLOBALS", "STORE_GLOBAL"):
-            self._note(self.globals, (name,), index)
-        elif operation == "IMPORT_NAME":
-            self._note_import(index, name)
-
     def _note_import(self, index: int, module: str) -> None:
-        level, names = (self.instructions[index - 2].argval, self.instructions[index - 1].argval)
-        following = self.instructions[index + 1 :]
-        if not names:
+        level, wanted = self.values[index - 2], self.values[index - 1]
+        assert isinstance(level, int)
+        following = range(index + 1, len(self.names))
+        if not wanted:
             # `import a.b` binds a; `import a.b as c` walks down and binds a.b.
-            target = module if following[0].opname == "IMPORT_FROM" else module.partition(".")[0]
-            store = next(i for i in following if i.opname.startswith("STORE_"))
+            target = module if self.names[index + 1] == "IMPORT_FROM" else module.partition(".")[0]
+            store = next(i for i in following if self.names[i].startswith("STORE_"))
             self.imports[Import(module, level)] = None
-            self.bound.append((store.argval, Import(target, level)))
+            self.bound.append((str(self.values[store]), Import(target, level)))
             return
+        assert isinstance(wanted, tuple)
         # One name may be imported twice, under two others.
-        places = [place for place, i in enumerate(following) if i.opname == "IMPORT_FROM"]
-        for place in places[: len(names)]:
-            name, store = following[place].argval, following[place + 1]
-            self.bound.append((store.argval, Import(module, level, (name,))))
+        places = [place for place in following if self.names[place] == "IMPORT_FROM"]
+        for place in places[: len(wanted)]:
+            name = str(self.values[place])
+            self.bound.append((str(self.values[place + 1]), Import(module, level, (name,))))
 
     def _resolve_imports(self) -> None:
         for variable, bound in self.bound:
             for chain in self.chains.get(variable, {(): None}):
                 reached = (*bound.attributes, *chain)
                 self.imports[Import(bound.module, bound.level, reached, whole=not reached)] = None
-
-
-def _ordinal(ordinals: dict[int, int], offset: int) -> int:
-    """Return the place of `offset`, or of the first instruction after it that counts."""
-    found = ordinals.get(offset)
-    if found is not None:
-        return found
-    later = [place for other, place in ordinals.items() if other > offset]
-    return min(later, default=len(ordinals))
 
 
 def constant_text(value: object) -> str:

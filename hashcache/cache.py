@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from pathlib import Path
-from typing import Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
 
 from hashcache import canonical, entry
 from hashcache.canonical import Sink, handles
@@ -21,10 +19,12 @@ from hashcache.lock import Flights
 from hashcache.recent import Recent
 from hashcache.stores import DirectoryStore, Store
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_logger = logging.getLogger("hashcache")
 _HERE = os.path.dirname(__file__) + os.sep
 
 
@@ -76,7 +76,7 @@ class Cache:
     ) -> None:
         if location is not None and store is not None:
             raise ValueError("a cache has a location or a store, not both")
-        self._location = None if location is None else Path(location)
+        self._location = None if location is None else os.fsdecode(location)
         self._store = store
         self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
@@ -93,18 +93,13 @@ class Cache:
     @property
     def location(self) -> Path:
         """The directory that results are kept in."""
-        if self._location is not None:
-            return self._location
-        from_environment = os.environ.get("HASHCACHE_DIR")
-        if from_environment:
-            return Path(from_environment)
-        import platformdirs
+        from pathlib import Path
 
-        return Path(platformdirs.user_cache_dir("hashcache", appauthor=False))
+        return Path(self._directory())
 
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
-        self._location = Path(location)
+        self._location = os.fsdecode(location)
         self._store = self._made = None
         self.recent.clear()
 
@@ -114,9 +109,20 @@ class Cache:
         if self._store is not None:
             return self._store
         if self._made is None:
-            self._location = self.location  # from here on, whatever becomes of the environment
+            self._location = self._directory()  # from here on, whatever becomes of the environment
             self._made = DirectoryStore(self._location)
         return self._made
+
+    def _directory(self) -> str:
+        """Return the location as text: `pathlib` takes longer to load than a hit takes."""
+        if self._location is not None:
+            return self._location
+        from_environment = os.environ.get("HASHCACHE_DIR")
+        if from_environment:
+            return from_environment
+        import platformdirs
+
+        return platformdirs.user_cache_dir("hashcache", appauthor=False)
 
     @property
     def verbose(self) -> bool:
@@ -222,11 +228,16 @@ class Cache:
 
     def talks(self) -> bool:
         """Whether anybody listens to what `log` says."""
-        return self._verbose or _logger.isEnabledFor(logging.INFO)
+        if self._verbose:
+            return True
+        logging = sys.modules.get("logging")  # who has not loaded it has set up no log either
+        return logging is not None and logging.getLogger("hashcache").isEnabledFor(logging.INFO)
 
     def log(self, message: str, *arguments: object) -> None:
         """Say what happened, to the log and, if verbose, to standard error."""
-        _logger.info(message, *arguments)
+        import logging
+
+        logging.getLogger("hashcache").info(message, *arguments)
         if self._verbose and not message.startswith("hit"):
             sys.stderr.write(f"hashcache: {message % arguments}\n")
 

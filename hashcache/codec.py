@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
-import base64
+import binascii
 import contextlib
 import io
 import math
-import pickle
 import struct
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Generic, Literal, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
 from hashcache.errors import UnencodableError
+
+if TYPE_CHECKING:
+    import pickle
 
 T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
-@dataclass(slots=True)
-class Payload:
+class Payload(NamedTuple):
     """An encoded value: a description that JSON can hold, and raw buffers beside it."""
 
     description: Any
@@ -133,8 +133,8 @@ _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
     "float": lambda text: struct.unpack(">d", bytes.fromhex(text))[0],  # a NaN carries a payload
     "complex": lambda text: complex(*struct.unpack(">dd", bytes.fromhex(text))),
-    "bytes": base64.b64decode,
-    "text": lambda text: base64.b64decode(text).decode("utf-8", "surrogatepass"),
+    "bytes": binascii.a2b_base64,
+    "text": lambda text: binascii.a2b_base64(text).decode("utf-8", "surrogatepass"),
 }
 
 
@@ -147,7 +147,7 @@ def _is_unicode(text: str) -> bool:
 
 
 def _encode64(data: bytes) -> str:
-    return base64.b64encode(data).decode()
+    return binascii.b2a_base64(data, newline=False).decode()
 
 
 def _describe_array(value: Any, frames: list[Buffer]) -> Any:
@@ -211,6 +211,8 @@ class PickleCodec:
 
     def encode(self, value: Any) -> Payload:
         """Return the pickle as the first frame and its buffers as further ones."""
+        import pickle
+
         buffers: list[pickle.PickleBuffer] = []
         try:
             text = pickle.dumps(value, protocol=5, buffer_callback=buffers.append)
@@ -223,6 +225,8 @@ class PickleCodec:
 
     def decode(self, payload: Payload) -> Any:
         """Return the unpickled value, its buffers copied."""
+        import pickle
+
         text, *buffers = payload.frames
         return pickle.loads(text, buffers=map(_own, buffers))
 
@@ -241,8 +245,7 @@ def _cloudpickled(value: Any, refusal: Exception) -> tuple[bytes, list[pickle.Pi
     return file.getvalue(), buffers
 
 
-@dataclass(frozen=True)
-class ConvertingCodec(Generic[T]):
+class ConvertingCodec(NamedTuple, Generic[T]):
     """A type by way of a nest of arrays: how a layer stores a class of its own without pickle.
 
     Attributes

@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -32,11 +31,11 @@ if TYPE_CHECKING:
 Encoded = tuple[str, Payload]
 
 
-@dataclass
 class Raised:
     """What is stored of a call that raised, where such exceptions are results."""
 
-    error: BaseException
+    def __init__(self, error: BaseException) -> None:
+        self.error = error
 
 
 class Computation:

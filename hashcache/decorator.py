@@ -5,8 +5,7 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass, fields
-from typing import Any, Concatenate, Generic, Literal, ParamSpec, TypedDict, TypeVar, overload
+from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, overload
 
 from hashcache.canonical import RELAXATIONS, Sink, handles
 from hashcache.digest import DIGEST_SIZE, digest_frames, frame_head
@@ -42,8 +41,7 @@ class Settings(TypedDict, total=False):
     lock_timeout: float
 
 
-@dataclass(frozen=True)
-class Options:
+class Options(NamedTuple):
     """The same, checked and with defaults."""
 
     name: str | None = None
@@ -60,13 +58,14 @@ class Options:
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Options:
         """Return the options of these settings; raise `OptionError` for one that does not exist."""
-        known = [field.name for field in fields(cls)]
-        unknown = [name for name in settings if name not in known]
+        unknown = [name for name in settings if name not in cls._fields]
         if unknown:
-            raise OptionError(f"there is no option {unknown[0]!r}; there are {', '.join(known)}")
-        return cls(**settings)
+            raise OptionError(f"there is no option {unknown[0]!r}; there are {', '.join(cls._fields)}")
+        options = cls(**settings)
+        options._check()
+        return options
 
-    def __post_init__(self) -> None:
+    def _check(self) -> None:
         for option, choices in _CHOICES.items():
             if getattr(self, option) not in choices:
                 raise OptionError(

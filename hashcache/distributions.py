@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-import glob
-import importlib.util
 import os
-import site
 import sys
-import sysconfig
 import types
+from collections.abc import Iterator
 from typing import Any
 
 from hashcache.digest import digest_frame
@@ -17,7 +15,12 @@ from hashcache.digest import digest_frame
 PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 
 
+@functools.lru_cache(maxsize=1)
 def _roots() -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the folders of installed packages and those of the standard library."""
+    import site
+    import sysconfig
+
     paths = sysconfig.get_paths()
     packages = {paths["purelib"], paths["platlib"], *site.getsitepackages()}
     if site.ENABLE_USER_SITE:
@@ -29,9 +32,6 @@ def _roots() -> tuple[tuple[str, ...], tuple[str, ...]]:
         return tuple(sorted(name + os.sep for name in both))
 
     return normal(packages), normal(library)
-
-
-_PACKAGES, _LIBRARY = _roots()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -48,12 +48,13 @@ def origin_of_file(filename: str) -> str | None:
     if filename.startswith("<frozen "):
         return PYTHON
     path = os.path.abspath(filename)
-    for root in _PACKAGES:  # first, since site-packages usually lies inside the library's folder
+    packages, library = _roots()
+    for root in packages:  # first, since site-packages usually lies inside the library's folder
         if path.startswith(root):
             top = path[len(root) :].split(os.sep, 1)[0].split(".", 1)[0]
             version = version_of(top)
             return None if version is None else f"{top} {version}"
-    return PYTHON if path.startswith(_LIBRARY) else None
+    return PYTHON if path.startswith(library) else None
 
 
 def origin_of_module(name: str) -> str | None:
@@ -76,6 +77,8 @@ def origin_of_module(name: str) -> str | None:
 
 
 def _origin_of_unloaded(top: str) -> str | None:
+    import importlib.util
+
     try:
         spec = importlib.util.find_spec(top)
     except (ImportError, ValueError, AttributeError):
@@ -99,26 +102,31 @@ def version_of(top: str) -> str | None:
 @functools.lru_cache(maxsize=1)
 def _installed() -> dict[str, str]:
     found = {}
-    for root in _PACKAGES:
-        for folder in glob.glob("*.dist-info", root_dir=root):
-            name, _, version = folder.removesuffix(".dist-info").partition("-")
-            found[name.lower()] = version
+    for _, folder in _dist_infos():
+        name, _, version = folder.removesuffix(".dist-info").partition("-")
+        found[name.lower()] = version
     return found
+
+
+def _dist_infos() -> Iterator[tuple[str, str]]:
+    """Yield the folders that installers leave beside what they install: where each lies, and its name."""
+    for root in _roots()[0]:
+        with contextlib.suppress(OSError):
+            yield from ((root, name) for name in os.listdir(root) if name.endswith(".dist-info"))
 
 
 def _recorded_version(top: str) -> str | None:
     """Return the versions of all distributions whose record of files names the module."""
     marks = tuple(f"\n{top}{end}" for end in ("/", ".py,", "."))
     found = set()
-    for root in _PACKAGES:
-        for folder in glob.glob("*.dist-info", root_dir=root):
-            try:
-                with open(os.path.join(root, folder, "RECORD"), encoding="utf-8", errors="replace") as file:
-                    text = "\n" + file.read()
-            except OSError:
-                continue
-            if any(mark in text for mark in marks):
-                found.add(folder.removesuffix(".dist-info").partition("-")[2])
+    for root, folder in _dist_infos():
+        try:
+            with open(os.path.join(root, folder, "RECORD"), encoding="utf-8", errors="replace") as file:
+                text = "\n" + file.read()
+        except OSError:
+            continue
+        if any(mark in text for mark in marks):
+            found.add(folder.removesuffix(".dist-info").partition("-")[2])
     return "+".join(sorted(found)) or None
 
 

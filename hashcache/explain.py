@@ -5,8 +5,7 @@ from __future__ import annotations
 import itertools
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from hashcache.key import Key
 from hashcache.layer import Call
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _COMPARED = 1000  # stored results that are looked at for the nearest
 
 
-@dataclass(frozen=True)
-class Explanation:
+class Explanation(NamedTuple):
     """Whether a call is a hit, why, and everything that its key was made from.
 
     Attributes

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 
 class File:
@@ -22,17 +25,24 @@ class File:
     """
 
     def __init__(self, path: str | os.PathLike[str]) -> None:
-        self.path = Path(path)
+        self._path = os.fsdecode(path)
+
+    @property
+    def path(self) -> Path:
+        """Where the file is."""
+        from pathlib import Path
+
+        return Path(self._path)
 
     def __repr__(self) -> str:
-        return f"File({str(self.path)!r})"
+        return f"File({self._path!r})"
 
     def __hashcache__(self) -> str:
         """Return the SHA-256 of the content."""
         import hashlib
 
         try:
-            with open(self.path, "rb") as file:
+            with open(self._path, "rb") as file:
                 return hashlib.file_digest(file, "sha256").hexdigest()
         except FileNotFoundError:
             return "missing"

@@ -9,13 +9,11 @@ special case and nothing depends on what was fingerprinted before.
 from __future__ import annotations
 
 import functools
-import importlib
 import sys
 import types
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
@@ -38,8 +36,7 @@ from hashcache.plain import NESTS, nest_digest
 from hashcache.preview import preview
 
 
-@dataclass(frozen=True)
-class Watched:
+class Watched(NamedTuple):
     """A captured value that can change in place, with its digest at the time it entered."""
 
     name: str
@@ -55,15 +52,25 @@ class Watched:
             return True
 
 
-@dataclass(frozen=True)
 class Fingerprint:
     """The digest of a function with everything that it can reach, and how it came about."""
 
-    digest: bytes
-    parts: tuple[Part, ...]
-    assumptions: tuple[str, ...]
-    guards: Guards
-    watched: tuple[Watched, ...]
+    # Every warm call reads it, and slots are read faster than the fields of a named tuple.
+    __slots__ = ("assumptions", "digest", "guards", "parts", "watched")
+
+    def __init__(
+        self,
+        digest: bytes,
+        parts: tuple[Part, ...],
+        assumptions: tuple[str, ...],
+        guards: Guards,
+        watched: tuple[Watched, ...],
+    ) -> None:
+        self.digest = digest
+        self.parts = parts
+        self.assumptions = assumptions
+        self.guards = guards
+        self.watched = watched
 
     def holds(self) -> bool:
         """Return whether the fingerprint would come out the same now."""
@@ -289,9 +296,7 @@ class _CaptureWalk(Walk):
 
     def _capture_global(self, function: types.FunctionType, chain: Chain) -> None:
         name = chain[0]
-        value = self._look_up(function.__globals__, name)
-        if value is MISSING:
-            value = self._look_up(_builtins_of(function), name)
+        value = self.guards.global_(function, name)
         self._capture_chain(f"global {name}", name, value, chain[1:])
 
     def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
@@ -334,9 +339,11 @@ class _CaptureWalk(Walk):
                 self._captured.add(tag)
                 self._add(tag, "installed", origin, origin)
             return
+        from importlib import import_module
+
         try:
             # The call would import it too; without looking inside, an edit there would go unseen.
-            module: Any = importlib.import_module(name)
+            module: Any = import_module(name)
         except Exception as error:  # whatever the module raises when it is run
             self._add(tag, "import", f"fails with {type(error).__name__}")
             return
@@ -446,13 +453,10 @@ def _absolute(imported: Import, package: str) -> str:
 _SINGLEDISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
 
 
-def _builtins_of(function: types.FunctionType) -> dict[str, Any]:
-    names: dict[str, Any] = getattr(function, "__builtins__")  # noqa: B009  (stubs differ on whether it is there)
-    return names
-
-
 def _try_import(name: str) -> None:
+    from importlib import import_module
+
     try:
-        importlib.import_module(name)
+        import_module(name)
     except Exception:  # the attribute is then missing, and that is what is recorded
         return

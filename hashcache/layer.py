@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
-from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
@@ -39,21 +38,39 @@ _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
-@dataclass(slots=True)
 class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
-    layer: Layer
-    function: str
-    digest: bytes
-    version: str
-    fingerprint: Fingerprint
-    arguments: list[Argument]
-    renew: Callable[[], Fingerprint]
-    relax: tuple[str, ...] = ()
-    short: Hashable = None  # under which this process may keep a scalar result
-    decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the codecs of the layer
-    listed: list[Part] | None = None  # own parts, once they were asked for
+    # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
+    __slots__ = (
+        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "relax", "renew",
+        "short", "version",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        layer: Layer,
+        function: str,
+        digest: bytes,
+        version: str,
+        fingerprint: Fingerprint,
+        arguments: list[Argument],
+        renew: Callable[[], Fingerprint],
+        relax: tuple[str, ...] = (),
+        short: Hashable = None,
+        decoders: Mapping[str, Callable[[Payload], Any]] | None = None,
+    ) -> None:
+        self.layer = layer
+        self.function = function
+        self.digest = digest
+        self.version = version
+        self.fingerprint = fingerprint
+        self.arguments = arguments
+        self.renew = renew
+        self.relax = relax
+        self.short = short  # under which this process may keep a scalar result
+        self.decoders = decoders  # beside the codecs of the layer
+        self.listed: list[Part] | None = None  # own parts, once they were asked for
 
     @property
     def key(self) -> Key:
@@ -359,13 +376,20 @@ class Layer:
             return False
 
 
-@dataclass
 class Policy:
     """How a cached function wants its calls treated, and where it counts them."""
 
-    mutation: str
-    on_uncacheable: str
-    stats: Counter[str]
-    cache_exceptions: tuple[type[Exception], ...] = ()
-    lock_timeout: float = 600.0
-    seconds: float | None = None  # how long the last computation took
+    def __init__(
+        self,
+        mutation: str,
+        on_uncacheable: str,
+        stats: Counter[str],
+        cache_exceptions: tuple[type[Exception], ...] = (),
+        lock_timeout: float = 600.0,
+    ) -> None:
+        self.mutation = mutation
+        self.on_uncacheable = on_uncacheable
+        self.stats = stats
+        self.cache_exceptions = cache_exceptions
+        self.lock_timeout = lock_timeout
+        self.seconds: float | None = None  # how long the last computation took

@@ -6,7 +6,6 @@ made when a result is stored or explained, never by a call that finds its result
 
 from __future__ import annotations
 
-import dis
 import inspect
 from collections.abc import Iterator, Sequence
 from types import CodeType
@@ -14,7 +13,7 @@ from types import CodeType
 from xxhash import xxh3_64_hexdigest
 
 from hashcache.bytecode import constant_text
-from hashcache.instructions import normalised
+from hashcache.instructions import CONSTANT, JUMP, NAME, VARIABLE, Instructions
 
 _DIGITS = 6
 _MOST = 1000  # lines; who changes a longer function is not helped by counts
@@ -57,28 +56,25 @@ _KINDS = inspect.CO_VARARGS | inspect.CO_VARKEYWORDS | inspect.CO_GENERATOR | in
 
 
 def _operations(code: CodeType) -> Iterator[tuple[int, str]]:
+    found = Instructions(code)
+    lines = [position[0] for position in code.co_positions()]
     line = code.co_firstlineno
-    for instruction in normalised(code):
-        positions = instruction.positions
-        if positions is not None and positions.lineno is not None:
-            line = positions.lineno
-        value = instruction.argval
+    columns = (found.names, found.kinds, found.values, found.arguments, found.places)
+    for name, kind, value, argument, place in zip(*columns, strict=True):
+        line = lines[place] or line
         if isinstance(value, CodeType):
-            yield line, f"{instruction.opname} {_parameters(value)}"
+            yield line, f"{name} {_parameters(value)}"
             yield from _operations(value)
-        elif instruction.opname == "KW_NAMES":  # an index of a constant that `dis` does not look up
-            yield line, f"KW_NAMES {code.co_consts[instruction.arg or 0]}"
-        elif instruction.opcode in dis.hasconst:
-            yield line, f"{instruction.opname} {constant_text(value)}"
-        elif isinstance(value, str):  # a name; of local variables too, which people see change
-            yield line, f"{instruction.opname} {value}"
-        elif instruction.opcode in _JUMPS:  # how far depends on what stands between
-            yield line, instruction.opname
+        elif kind is CONSTANT:
+            yield line, f"{name} {constant_text(value)}"
+        elif kind in (NAME, VARIABLE):  # of local variables too, which people see change
+            yield line, f"{name} {value}"
+        elif kind is JUMP:  # how far depends on what stands between
+            yield line, name
         else:
-            yield line, f"{instruction.opname} {instruction.arg}"
+            yield line, f"{name} {argument}"
 
 
-_JUMPS = frozenset(dis.hasjrel) | frozenset(dis.hasjabs)
 _END = ["LOAD_CONST NoneType(None)", "RETURN_VALUE None"]
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from dataclasses import dataclass
 
 from hashcache.canonical import ATOM, Walk
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
@@ -13,15 +12,19 @@ from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 _SHOWN = 5
 
 
-@dataclass(slots=True)
 class Argument:
     """One argument of a call: its name, its value, and the digest that went into the key."""
 
-    name: str
-    value: object
-    digest: bytes
-    mutable: bool
-    walk: ArgumentWalk | None = None  # which still knows the digests of its parts
+    __slots__ = ("digest", "mutable", "name", "value", "walk")
+
+    def __init__(
+        self, name: str, value: object, digest: bytes, mutable: bool, walk: ArgumentWalk | None = None
+    ) -> None:
+        self.name = name
+        self.value = value
+        self.digest = digest
+        self.mutable = mutable
+        self.walk = walk  # which still knows the digests of its parts
 
 
 def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:

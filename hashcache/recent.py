@@ -101,11 +101,16 @@ def exact_token(values: tuple[Any, ...]) -> Hashable | None:
     equals only itself here, which costs no more than a look into the store.
     """
     kinds = tuple(map(type, values))
-    if not _TOKENS.issuperset(kinds):
-        return None
-    if float in kinds and any(value == 0 for value in values if type(value) is float):
-        return None
+    if kinds not in _exact:
+        if not _TOKENS.issuperset(kinds):
+            return None
+        if float in kinds:
+            return None if any(value == 0 for value in values if type(value) is float) else (kinds, values)
+        if len(_exact) < _MOST_KINDS:
+            _exact.add(kinds)
     return (kinds, values)
 
 
 _TOKENS = frozenset({type(None), bool, int, float, str, bytes})
+_exact: set[tuple[type, ...]] = set()  # of which every value has a token: looking takes half of asking again
+_MOST_KINDS = 1000

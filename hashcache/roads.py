@@ -8,11 +8,10 @@ exception was thrown into, is not.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import AsyncGenerator, Callable, Generator, Iterator, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
+from types import FunctionType
 from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Codec, Payload, encode
@@ -25,10 +24,16 @@ if TYPE_CHECKING:
 YIELDED = "yielded"  # what entries of generators call their codec
 
 Road = Callable[..., Any]
+_NOT_AT_ONCE = 0x20 | 0x80 | 0x200  # flags of code: generator, coroutine, asynchronous generator
 
 
 def road_of(function: Callable[..., Any]) -> Road | None:
     """Return how to answer calls of a function, if not as those of a function that simply returns."""
+    plain = type(function) is FunctionType and not function.__code__.co_flags & _NOT_AT_ONCE
+    if plain and not vars(function):  # where it could be marked as a coroutine function
+        return None
+    import inspect  # which takes longer to load than a hit takes
+
     if inspect.iscoroutinefunction(function):
         return answer_coroutine
     if inspect.isgeneratorfunction(function):
@@ -41,6 +46,8 @@ def road_of(function: Callable[..., Any]) -> Road | None:
 def mark(cached: Cached[..., Any]) -> None:
     """Let `inspect` and `asyncio` know that calls of a cached function are to be awaited."""
     if sys.version_info >= (3, 12):
+        import inspect
+
         inspect.markcoroutinefunction(cached)
     else:
         import asyncio.coroutines
@@ -66,14 +73,14 @@ async def answer_coroutine(
 # -- generators --------------------------------------------------------------------------------------
 
 
-@dataclass
 class _Record:
     """What a generator has yielded so far, encoded."""
 
-    codecs: Sequence[Codec]
-    parts: list[tuple[str, Payload]] = field(default_factory=list)
-    is_whole: bool = True  # whether it was only asked for items, so that another run yields the same
-    error: UnencodableError | None = None
+    def __init__(self, codecs: Sequence[Codec]) -> None:
+        self.codecs = codecs
+        self.parts: list[tuple[str, Payload]] = []
+        self.is_whole = True  # whether it was only asked for items, so that another run yields the same
+        self.error: UnencodableError | None = None
 
     def add(self, item: Any) -> None:
         if self.error is None and self.is_whole:

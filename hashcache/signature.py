@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import types
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple
 
 from hashcache.errors import OptionError
 
@@ -37,13 +36,7 @@ class Signature:
     """
 
     def __init__(self, function: Callable[..., Any], ignore: tuple[str, ...] = ()) -> None:
-        try:
-            parameters = list(inspect.signature(_bare(function), follow_wrapped=False).parameters.values())
-        except (TypeError, ValueError):  # compiled functions often have none
-            parameters = [
-                inspect.Parameter("args", inspect.Parameter.VAR_POSITIONAL),
-                inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD),
-            ]
+        parameters = _parameters(function)
         unknown = sorted(set(ignore) - {parameter.name for parameter in parameters})
         if unknown:
             raise OptionError(
@@ -54,36 +47,84 @@ class Signature:
         self.bind = _binder(str(getattr(function, "__qualname__", "function")), parameters, self.names)
 
 
-def _bare(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return the function that is called, not the one that its ``__signature__`` says it wraps."""
-    if not isinstance(function, types.FunctionType):
-        return function
-    code, names = function.__code__, function.__globals__
-    bare = types.FunctionType(code, names, None, function.__defaults__, function.__closure__)
-    bare.__kwdefaults__ = function.__kwdefaults__
-    return bare
+class _Parameter(NamedTuple):
+    name: str
+    kind: int  # the numbers that `inspect` gives them
+    default: Any
 
 
-def _binder(name: str, parameters: list[inspect.Parameter], kept: tuple[str, ...]) -> _Binder:
+_POSITIONAL_ONLY, _POSITIONAL, _VAR_POSITIONAL, _KEYWORD_ONLY, _VAR_KEYWORD = range(5)
+_NO_DEFAULT: Any = object()
+
+
+def _parameters(function: Callable[..., Any]) -> list[_Parameter]:
+    """Return the parameters of what is called, not of what its ``__signature__`` says it wraps.
+
+    What a comprehension runs over has a name that no function could be written with.
+    """
+    if isinstance(function, types.FunctionType) and function.__code__.co_varnames[:1] != (".0",):
+        return _parameters_of_code(function)
+    import inspect  # which takes longer to load than a hit takes
+
+    try:
+        found = inspect.signature(function, follow_wrapped=False).parameters.values()
+    except (TypeError, ValueError):  # compiled functions often have none
+        return [
+            _Parameter("args", _VAR_POSITIONAL, _NO_DEFAULT),
+            _Parameter("kwargs", _VAR_KEYWORD, _NO_DEFAULT),
+        ]
+    empty = inspect.Parameter.empty
+    return [
+        _Parameter(each.name, int(each.kind), _NO_DEFAULT if each.default is empty else each.default)
+        for each in found
+    ]
+
+
+def _parameters_of_code(function: types.FunctionType) -> list[_Parameter]:
+    code = function.__code__
+    n_positional, n_named = code.co_argcount, code.co_argcount + code.co_kwonlyargcount
+    positional, by_keyword = code.co_varnames[:n_positional], code.co_varnames[n_positional:n_named]
+    stars = iter(code.co_varnames[n_named:])
+    # The last parameters have the defaults, however few or many there are.
+    ends = zip(reversed(positional), reversed(function.__defaults__ or ()), strict=False)
+    defaults, keyword_defaults = dict(ends), function.__kwdefaults__ or {}
+
+    def some(names: Iterable[str], kind: int, defaults: Mapping[str, Any]) -> list[_Parameter]:
+        return [_Parameter(name, kind, defaults.get(name, _NO_DEFAULT)) for name in names]
+
+    found = some(positional[: code.co_posonlyargcount], _POSITIONAL_ONLY, defaults)
+    found += some(positional[code.co_posonlyargcount :], _POSITIONAL, defaults)
+    if code.co_flags & _VARARGS:
+        found += some([next(stars)], _VAR_POSITIONAL, {})
+    found += some(by_keyword, _KEYWORD_ONLY, keyword_defaults)
+    if code.co_flags & _VARKEYWORDS:
+        found += some([next(stars)], _VAR_KEYWORD, {})
+    return found
+
+
+_VARARGS, _VARKEYWORDS = 0x04, 0x08
+
+
+def _binder(name: str, parameters: list[_Parameter], kept: tuple[str, ...]) -> _Binder:
     defaults: dict[str, Any] = {}
     spelled = []
     star = False
     for place, parameter in enumerate(parameters):
         kind = parameter.kind
         text = parameter.name
-        if kind is inspect.Parameter.VAR_POSITIONAL:
+        if kind == _VAR_POSITIONAL:
             text, star = f"*{text}", True
-        elif kind is inspect.Parameter.VAR_KEYWORD:
+        elif kind == _VAR_KEYWORD:
             text = f"**{text}"
-        elif kind is inspect.Parameter.KEYWORD_ONLY and not star:
+        elif kind == _KEYWORD_ONLY and not star:
             spelled.append("*")
             star = True
-        if parameter.default is not inspect.Parameter.empty:
+        if parameter.default is not _NO_DEFAULT:
             defaults[f"_default_{place}_"] = parameter.default
             text += f"=_default_{place}_"
         spelled.append(text)
         following = parameters[place + 1] if place + 1 < len(parameters) else None
-        if kind is inspect.Parameter.POSITIONAL_ONLY and (following is None or following.kind is not kind):
+        if kind == _POSITIONAL_ONLY and (following is None or following.kind != kind):
             spelled.append("/")
     namespace: dict[str, Any] = dict(defaults)
     body = f"({', '.join(kept)},)" if kept else "()"

@@ -115,3 +115,38 @@ def test_importing_loads_little_writes_nothing_and_sets_nothing(python, location
     assert not set(loaded) & {*HEAVY, *more}
     assert not location.exists()
     assert not (tmp_path / "home").exists()
+
+
+# Modules of the standard library that only storing, logging or unusual callables need.
+NEEDLESS = frozenset(
+    """
+    ast base64 copy dataclasses datetime dis glob inspect logging pathlib pickle platform shutil socket
+    string tempfile textwrap tokenize traceback urllib
+    """.split()  # noqa: SIM905
+)
+HIT = """
+import sys
+before = set(sys.modules)
+import math
+from hashcache import hashcache
+RATE = 2.0
+def helper(x):
+    return math.sin(x) * RATE
+@hashcache
+def f(x, *, scale=1):
+    return helper(x) * scale
+f(1)
+print(f.stats()["hits"], *(set(sys.modules) - before))
+"""
+
+
+def test_importing_loads_nothing_that_only_storing_needs(python):
+    code = "import sys; before = set(sys.modules); import hashcache; print(*(set(sys.modules) - before))"
+    assert not NEEDLESS & set(python(code).split())
+
+
+def test_a_first_hit_loads_nothing_that_only_storing_needs(python):
+    assert python(HIT).split()[0] == "0"
+    hits, *loaded = python(HIT).split()
+    assert hits == "1"
+    assert not NEEDLESS & set(loaded)

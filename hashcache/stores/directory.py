@@ -6,13 +6,11 @@ import contextlib
 import functools
 import mmap
 import os
-import platform
 import stat
 import sys
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -20,6 +18,8 @@ from hashcache.codec import Buffer
 from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from filelock import FileLock
 
 _FORMAT = "v1"
@@ -96,6 +96,8 @@ class DirectoryLock:
     """
 
     def __init__(self, lock: FileLock) -> None:
+        import platform
+
         self._lock = lock
         self._path = lock.lock_file
         try:
@@ -140,14 +142,23 @@ class DirectoryStore:
     """
 
     def __init__(self, location: str | os.PathLike[str]) -> None:
-        self.location = Path(location).expanduser().absolute()
-        self._root = str(self.location)
+        root = os.path.expanduser(os.fsdecode(location))
+        if root.startswith("~"):
+            raise ValueError(f"nothing says where the home directory of {root} is")
+        self._root = os.path.join(os.getcwd(), root)
         self._base = f"{self._root}/{_FORMAT}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
         self._trusted_until = 0.0
 
+    @property
+    def location(self) -> Path:
+        """The directory that everything is in."""
+        from pathlib import Path  # which takes longer to load than a hit takes
+
+        return Path(self._root)
+
     def __repr__(self) -> str:
-        return f"DirectoryStore({str(self.location)!r})"
+        return f"DirectoryStore({self._root!r})"
 
     def get(self, name: str, size: int | None = None) -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
@@ -207,6 +218,8 @@ class DirectoryStore:
         """Yield the names that begin with the path `prefix`, sorted."""
         if not self._exists():
             return
+        from pathlib import Path
+
         root = self.location / _FORMAT
         for folder, subfolders, files in os.walk(root / prefix):
             subfolders.sort()
@@ -243,6 +256,8 @@ class DirectoryStore:
         return f"{self._base}{name[:cut]}/{name[cut:]}"
 
     def _make_folders(self, name: str) -> None:
+        from pathlib import Path
+
         folder = self.location
         # Level by level: os.makedirs gives its mode to the last one only.
         for part in Path(self._path(name)).parent.relative_to(folder).parts:

@@ -2,22 +2,35 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import platform
+import re
 import statistics
+import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-TABLE = Path(__file__).resolve().parent.parent.parent / "docs" / "benchmarks.md"
+PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "benchmarks.md"
+HEAD = """\
+# Benchmarks
+
+`make bench` makes this page; each section is rewritten by the command that it names. What is compared was
+run interleaved in one process, or in fresh processes one after the other, so that whatever else the machine
+does strikes all alike. Times are processor time, without what the machine gave to others meanwhile. Ratios
+are medians over rounds of our time over theirs: below one is faster. Absolute times are medians too, of a
+shared machine.
+"""
+SECTIONS = ("Hits", "Keys", "Fingerprints", "Imports")
 Contender = Callable[[], object]
 
 
 def seconds(contender: Contender, calls: int) -> float:
-    """Return the seconds that one of so many calls took."""
-    started = time.perf_counter()
+    """Return the seconds that the processor spent on one of so many calls."""
+    started = time.process_time()
     for _ in range(calls):
         contender()
-    return (time.perf_counter() - started) / calls
+    return (time.process_time() - started) / calls
 
 
 def calls_in(contender: Contender, budget: float = 0.02) -> int:
@@ -48,15 +61,29 @@ def microseconds(rows: dict[str, list[float]], name: str) -> float:
     return 1e6 * statistics.median(rows[name])
 
 
-def save(lines: list[str]) -> None:
-    """Write the table, with what it was measured on."""
-    head = [
-        "# Benchmarks",
-        "",
-        "Written by `make bench`. Each row was measured interleaved in one process; ratios are medians over",
-        "rounds of our time over theirs, so below one is faster. Absolute times are this machine's.",
-        "",
-        f"CPython {platform.python_version()}, {platform.system()} {platform.machine()}.",
-        "",
-    ]
-    TABLE.write_text("\n".join([*head, *lines, ""]))
+def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
+    """Return the lines of a table."""
+    return [f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *rows)]
+
+
+def versions(packages: Sequence[str]) -> str:
+    """Return Python, system and the packages that are installed, with their versions."""
+    found = [f"CPython {platform.python_version()} on {platform.system()} {platform.machine()}"]
+    for package in packages:
+        try:
+            found.append(f"{package} {importlib.metadata.version(package)}")
+        except importlib.metadata.PackageNotFoundError:
+            continue
+    return ", ".join(found)
+
+
+def save(section: str, file: str, lines: list[str], packages: Sequence[str] = ()) -> None:
+    """Write one section of the page, with how it was made and on what, and leave the others as they are."""
+    command = f"`python -m pytest -m bench -s tests/bench/{Path(file).name}`"
+    body = ["", *lines, "", f"Made by {command} with {versions(packages)}.", ""]
+    found = re.split(r"^## (.*)\n", PAGE.read_text(), flags=re.MULTILINE) if PAGE.exists() else [""]
+    sections = dict(zip(found[1::2], found[2::2], strict=True))
+    sections[section] = "\n".join(body)
+    order = [name for name in SECTIONS if name in sections]
+    PAGE.write_text(HEAD + "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in order))
+    sys.stdout.write("\n".join(["", f"## {section}", *body]))

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
+import argparse
+import dis
+import inspect
+import typing
+from collections.abc import Iterator
+from types import CodeType, ModuleType
+
 import pytest
 
 from hashcache.bytecode import Import, code_facts
+from hashcache.instructions import JUMP, NUMBER, _rows, extents
 
 
 def facts(source: str):
@@ -80,3 +88,34 @@ def test_what_code_can_reach_is_listed_with_attributes():
         Import("numpy", 0, ("linalg", "solve")), Import("lib", 1, ("a", "v")), Import("lib", 1, ("b",)),
         Import("lib", 1, ("a",)),
     } <= set(found.imports)  # fmt: skip
+
+
+def codes(code: CodeType) -> Iterator[CodeType]:
+    yield code
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from codes(constant)
+
+
+@pytest.mark.parametrize("module", [argparse, dis, inspect, typing], ids=lambda module: module.__name__)
+def test_operands_and_extents_are_those_that_dis_finds(module: ModuleType):
+    resolved = {*dis.hasconst, *dis.hasname, *dis.haslocal, *dis.hasfree, *dis.hasjrel}
+    resolved.discard(dis.opmap.get("KW_NAMES", -1))  # some versions of dis leave it a number
+    kept = [name for name, place in dis.opmap.items() if place in resolved]
+    for code in codes(compile(inspect.getsource(module), module.__name__, "exec", dont_inherit=True)):
+        expected = []
+        for found in dis.get_instructions(code):
+            if found.opname in kept and found.opname not in ("MAKE_CELL", "COPY_FREE_VARS"):
+                jump = found.opcode in dis.hasjrel
+                pair = type(found.argval) is tuple and found.opcode in dis.haslocal
+                values = found.argval if pair else [found.argval // 2 if jump else found.argval]
+                expected += [(found.offset // 2, value) for value in values]
+        ours = [row for row in _rows(code) if row[1] != NUMBER and row[0] != "KW_NAMES"]
+        assert [(place, value) for _, _, value, _, place in ours] == expected
+        assert any(kind == JUMP for _, kind, *_ in ours) == any(
+            i.opcode in dis.hasjrel for i in dis.get_instructions(code)
+        )
+        entries = dis.Bytecode(code).exception_entries  # type: ignore[attr-defined]
+        assert [
+            (2 * start, 2 * end, 2 * target, depth >> 1) for start, end, target, depth in extents(code)
+        ] == [(entry.start, entry.end, entry.target, entry.depth) for entry in entries]

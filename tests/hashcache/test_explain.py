@@ -426,10 +426,11 @@ import json, os, sys
 from hashcache import distributions, hashcache
 
 folder, store, phase = sys.argv[1:]
-packages, told = distributions._PACKAGES, {}
+(packages, library), told = distributions._roots(), {}
 for name in sorted(os.listdir(folder)):
     place = os.path.join(folder, name)
-    distributions._PACKAGES = (os.path.join(place, "site-packages") + os.sep, *packages)
+    mine = os.path.join(place, "site-packages") + os.sep
+    distributions._roots = lambda: ((mine, *packages), library)
     for cached in (distributions.origin_of_file, distributions.version_of, distributions._installed):
         cached.cache_clear()
     for module in ("main", "model", "other", "toolbox"):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from types import CodeType
@@ -36,23 +35,23 @@ def without_helper_code(self: Any, function: Any) -> None:
 
 
 def raw(code: CodeType) -> CodeFacts:
-    return dataclasses.replace(code_facts(code), digest=code.co_code)
+    return code_facts(code)._replace(digest=code.co_code)
 
 
 def with_lines(code: CodeType) -> CodeFacts:
     facts = code_facts(code)
-    return dataclasses.replace(facts, digest=facts.digest + str(list(code.co_lines())).encode())
+    return facts._replace(digest=facts.digest + str(list(code.co_lines())).encode())
 
 
 def with_names(code: CodeType) -> CodeFacts:
     facts = code_facts(code)
-    return dataclasses.replace(facts, digest=facts.digest + repr(code.co_varnames).encode())
+    return facts._replace(digest=facts.digest + repr(code.co_varnames).encode())
 
 
 def with_constants(code: CodeType) -> CodeFacts:
     facts = code_facts(code)
     plain = [value for value in code.co_consts if not isinstance(value, CodeType)]
-    return dataclasses.replace(facts, digest=facts.digest + repr(plain).encode())
+    return facts._replace(digest=facts.digest + repr(plain).encode())
 
 
 def no_attributes(kind: type) -> Iterator[tuple[str, Any]]:
