@@ -12,9 +12,9 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions"},
+    {"errors", "digest", "recent", "classes", "instructions", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview"},
-    {"fingerprint", "arrays", "values", "signature", "key", "files"},
+    {"fingerprint", "arrays", "values", "signature", "key", "outside"},
     {"code_values", "mutation", "codec", "columns", "libraries"},
     {"entry", "stores", "frames"},
     {"layer"},
