@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import marshal
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any, NamedTuple
 
 from hashcache.digest import Framed, digest_frame
@@ -86,6 +86,10 @@ class Walk:
         Whether things that carry no value (locks, loggers, open files) may enter by type alone.
     relax : set of str
         Names of relaxations; ``"dict_order"`` makes mappings that differ in order equal.
+    outline : dict, optional
+        Gets the digest of every part, by path.
+    unfilled : container of str
+        Paths of cached properties that are passed over, as though nobody had asked for them yet.
     """
 
     def __init__(
@@ -95,11 +99,14 @@ class Walk:
         opaque: bool = False,
         relax: Iterable[str] = (),
         outline: dict[str, bytes] | None = None,
+        unfilled: Container[str] = (),
     ) -> None:
         self.code = code
         self.opaque = opaque
         self.relax = frozenset(relax)
         self.outline = outline
+        self.unfilled = unfilled
+        self.filled: set[str] = set()  # paths of cached properties that were asked for; kept with an outline
         self.trail: list[tuple[str, object]] = []
         self.assumptions: list[str] = []
         self.mutable = False  # whether anything seen can change in place

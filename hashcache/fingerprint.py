@@ -13,7 +13,7 @@ import importlib
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -103,10 +103,20 @@ class Fingerprint:
         return not self.watched or not any(watched.changed() for watched in self.watched)
 
 
-def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
-    """Digest a captured value for comparison within this process: code counts by identity."""
-    walk = Walk(lambda code: digest_frame("id", str(id(code)).encode()), opaque=True, outline=outline)
-    return walk.digest(value)
+class WatchWalk(Walk):
+    """The walk over a captured value for comparison within this process: code counts by identity."""
+
+    def __init__(self, outline: dict[str, bytes] | None = None, unfilled: Container[str] = ()) -> None:
+        super().__init__(_by_identity, opaque=True, outline=outline, unfilled=unfilled)
+
+
+def _by_identity(code: object) -> bytes:
+    return digest_frame("id", str(id(code)).encode())
+
+
+def watch_digest(value: object) -> bytes:
+    """Digest a captured value for comparison within this process."""
+    return WatchWalk().digest(value)
 
 
 _recent: OrderedDict[int, tuple[object, bool, Fingerprint]] = OrderedDict()
@@ -149,14 +159,23 @@ def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, .
 class ArgumentWalk(Walk):
     """The walk over an argument of a call; code met there enters by a fingerprint of its own."""
 
-    def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
-        super().__init__(self._digest_code, relax=relax, outline=outline)
+    def __init__(
+        self,
+        *,
+        relax: Iterable[str] = (),
+        outline: dict[str, bytes] | None = None,
+        unfilled: Container[str] = (),
+    ) -> None:
+        super().__init__(self._digest_code, relax=relax, outline=outline, unfilled=unfilled)
+        self.functions: list[types.FunctionType] = []  # of the user, among the values; kept with an outline
 
     def _digest_code(self, code: Any) -> bytes:
         origin = origin_of_code(code)
         if origin is not None:
             return digest_by_name(code, origin)
         found = fingerprint(code)
+        if self.outline is not None:
+            self.functions += found.guards.functions()
         self.mutable = self.mutable or bool(found.watched)
         return digest_frame(own_name(code), found.digest)
 

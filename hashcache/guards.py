@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 from hashcache.classes import class_state
@@ -51,6 +51,10 @@ class Guards:
     def class_(self, kind: type) -> None:
         """Hold while nothing about the class is changed."""
         self._classes.append((kind, class_state(kind)))
+
+    def functions(self) -> Iterator[types.FunctionType]:
+        """Yield the functions that are compared."""
+        return (function for function, *_ in self._functions)
 
     def hold(self) -> bool:
         """Return whether every name still leads to the object that was there."""

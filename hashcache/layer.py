@@ -7,7 +7,8 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
@@ -58,6 +59,16 @@ class Call:
     def function(self) -> str:
         """Name of the function that is called."""
         return self.key.function
+
+    def anew(self) -> Call:
+        """Return the same call with the key that it has now."""
+        found = self.renew()
+        sink = self.layer.prepare(self.function, self.version, self.relax, found)
+        arguments = [digest_argument(name, value, self.relax) for name, value, *_ in self.arguments]
+        for argument in arguments:
+            sink.write(f"argument {argument.name}", argument.digest)
+        key = Key(self.layer.name, self.function, sink.digest().hex())
+        return replace(self, key=key, fingerprint=found, arguments=arguments)
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments."""
@@ -200,6 +211,9 @@ class Layer:
             self.cache.warn(f"{message}; {advice}", MutationWarning)
             return value
         self.keep(call, value, seconds, policy)
+        if look_back is not None and look_back.filled:
+            with suppress(Exception):  # it then is computed again
+                self.keep(call.anew(), value, seconds, policy)
         return value
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:

@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from types import NotImplementedType
 from typing import Any
 
-from hashcache.canonical import Sink, handles, handles_named, handles_the_rest, type_name
+from hashcache.canonical import Sink, Walk, handles, handles_named, handles_the_rest, type_name
+from hashcache.derived import is_cached_property
 from hashcache.distributions import module_name, origin_of_module
 
 
@@ -243,12 +244,31 @@ def write_state(state: object, sink: Sink, kind: type) -> None:
         write_state(state[1], sink, kind)
     elif type(state) is dict and all(type(name) is str for name in state):
         state = {name: part for name, part in state.items() if name not in _CACHES}
+        if sink.walk.outline is not None or sink.walk.unfilled:
+            kept = _without_unfilled(state, sink.walk, kind)
+            if state and not kept:  # an object without attributes reduces to no state at all
+                write_state(None, sink, kind)
+                return
+            state = kept
         sink.text("attributes", str(len(state)))
         for name, element in state.items():
             sink.text("name", name)
             sink.part(".%s", _public_name(name, kind), element)
     else:
         sink.part("<%s>", "state", state)
+
+
+def _without_unfilled(state: dict[str, Any], walk: Walk, kind: type) -> dict[str, Any]:
+    """Note the cached properties among attributes, and leave out those that the walk passes over."""
+    kept = {}
+    for name, part in state.items():
+        path = f"{walk.path()}.{name}"
+        if is_cached_property(kind, name):
+            walk.filled.add(path)
+            if path in walk.unfilled:
+                continue
+        kept[name] = part
+    return kept
 
 
 _CACHES = frozenset({"_attrs_cached_hash"})  # depends on the hash seed

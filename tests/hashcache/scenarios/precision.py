@@ -677,7 +677,6 @@ CIRCUMSTANCES = [
             "c.p",
         ),
         setup_after="import m; m.c.p",
-        later="a call that only fills a cached_property of a captured object warns and is not stored yet",
     ),
     hits(
         "pattern used before",
