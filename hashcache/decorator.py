@@ -108,6 +108,11 @@ class Cached(Generic[P, R]):
         self._recent = layer.cache.recent
         self._prepare()
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "__wrapped__":  # as somebody does who puts another function in its place
+            self._fingerprint = self._prepared = None
+
     def __repr__(self) -> str:
         return f"<cached {self.__wrapped__!r}>"
 
@@ -264,6 +269,9 @@ class BoundCached(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.__name__)  # as methods are
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoundCached):
