@@ -8,6 +8,7 @@ special case and nothing depends on what was fingerprinted before.
 
 from __future__ import annotations
 
+import abc
 import functools
 import importlib
 import sys
@@ -19,11 +20,12 @@ from typing import Any
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
-from hashcache.classes import class_attributes, is_generated
+from hashcache.classes import class_attributes, registered_classes
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import (
     HEAP_TYPE,
     digest_by_name,
+    module_name,
     origin_of_code,
     origin_of_file,
     origin_of_module,
@@ -32,6 +34,8 @@ from hashcache.distributions import (
 )
 from hashcache.errors import UncanonicalError
 from hashcache.guards import MISSING, Guards, cell_value
+from hashcache.outside import JaxSettings
+from hashcache.patches import has_own_ways, is_patch
 from hashcache.preview import preview
 
 
@@ -191,6 +195,7 @@ class _CaptureWalk(Walk):
         self._places: dict[int, int] = {}
         self._found: list[Any] = []
         self._root: Any = None
+        self._reaches_jax = False
         self._owner = ""
         self._captured: set[str] = set()  # tags of the owner that is being described
 
@@ -216,6 +221,9 @@ class _CaptureWalk(Walk):
                 self._describe_class(code)
             else:
                 self._describe_module(code)
+        if self._reaches_jax:
+            self._owner = ""
+            self.capture("settings of jax", "jax.config", JaxSettings())
         sink = Framed()
         for part in self.parts:
             sink.write(part.tag, part.digest)
@@ -229,6 +237,7 @@ class _CaptureWalk(Walk):
     def _refer(self, code: Any) -> bytes:
         """Name a function, class or module by origin, or by its place in the list of parts."""
         origin = origin_of_code(code)
+        self._reaches_jax |= origin is not None and origin.startswith("jax ")
         if origin is None or (isinstance(code, type) and code.__flags__ & HEAP_TYPE):
             place = self._places.get(id(code))
             if place is None:
@@ -312,14 +321,16 @@ class _CaptureWalk(Walk):
             if isinstance(value, types.FunctionType) and attribute not in vars(value):
                 self._look_up(vars(value), attribute)
                 break  # an attribute that every function has, or one that is set later
-            if not isinstance(value, (types.ModuleType, types.FunctionType)):
+            if not isinstance(value, (types.ModuleType, types.FunctionType)) or has_own_ways(value):
                 break
             found = self._look_up(vars(value), attribute)
             tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
             if isinstance(value, types.ModuleType):
                 if found is MISSING:
+                    self._look_up(vars(value), "__getattr__")
                     found = _made_on_demand(value, attribute)
                 origin = origin_of_module(value.__name__)
+                self._reaches_jax |= value.__name__.partition(".")[0] == "jax"
                 if "__getattr__" in vars(value) and origin is None and attribute not in vars(value):
                     self.guards.volatile = True  # it may be made otherwise next time
                 if origin is not None and not _is_looked_into(found):
@@ -338,12 +349,14 @@ class _CaptureWalk(Walk):
             if tag not in self._captured:
                 self._captured.add(tag)
                 self._add(tag, "installed", origin)
+            self._capture_patch(tag, name, imported.attributes)
             return
         try:
             # The call would import it too; without looking inside, an edit there would go unseen.
             module: Any = importlib.import_module(name)
         except Exception as error:  # whatever the module raises when it is run
             self._add(tag, "import", f"fails with {type(error).__name__}")
+            self.guards.absent(name, error)
             return
         if imported.attributes and not hasattr(module, imported.attributes[0]):
             _try_import(f"{name}.{imported.attributes[0]}")
@@ -351,13 +364,35 @@ class _CaptureWalk(Walk):
             self.guards.name(sys.modules, name, module)
             self._capture_chain(tag, name, module, imported.attributes)
 
+    def _capture_patch(self, tag: str, name: str, attributes: Chain) -> None:
+        """Capture what a user put into an installed module that the body imports.
+
+        The module is not imported for that: a hit would pay for it. Whether it is loaded already must not
+        show in the key, so everything that may be the library's own goes by its version.
+        """
+        value: Any = self._look_up(sys.modules, name)
+        for attribute in attributes:
+            if not isinstance(value, types.ModuleType) or has_own_ways(value):
+                return
+            value = self._look_up(vars(value), attribute)
+            tag, name = f"{tag}.{attribute}", f"{name}.{attribute}"
+        if not isinstance(value, (types.FunctionType, type)) or origin_of_code(value) is not None:
+            return
+        if origin_of_module(module_name(value)) is None:
+            self.capture(tag, name, value)
+
     def _describe_class(self, kind: type) -> None:
         self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
+        if installed and isinstance(kind, abc.ABCMeta):
+            # Which classes of other packages are registered depends on what was imported before.
+            users = [found for found in registered_classes(kind) if origin_of_code(found) is None]
+            if users:
+                self.capture("registered", f"{kind.__qualname__}", frozenset(users))
         if not installed:
             self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
         for name, value in class_attributes(kind):
-            if installed and not _is_patch(value):
+            if installed and not is_patch(value):
                 continue  # said by the version; only what somebody put there since is of interest
             self._capture_or_assume(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
 
@@ -383,17 +418,6 @@ class _CaptureWalk(Walk):
 
 
 # -- what code is ------------------------------------------------------------------------------------
-
-
-def _is_patch(value: Any) -> bool:
-    """Whether a function inside an installed class is somebody else's."""
-    if type(value) is not types.FunctionType:
-        return False
-    if is_generated(value) or origin_of_file(value.__code__.co_filename) is not None:
-        return False
-    # Methods that a library generates have no file, and run in a module of the library.
-    module = value.__globals__.get("__name__")
-    return isinstance(module, str) and origin_of_module(module) is None
 
 
 def _is_looked_into(value: Any) -> bool:

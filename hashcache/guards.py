@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib.util
+import sys
 import types
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -26,6 +28,7 @@ class Guards:
         self._functions: list[tuple[Any, ...]] = []
         self._mappings: list[tuple[Mapping[str, Any], tuple[Any, ...]]] = []
         self._classes: list[tuple[type, tuple[Any, ...]]] = []
+        self._absent: list[str] = []
         self._checks = 0
         self._compiled: Callable[[], bool] | None = None
 
@@ -51,6 +54,13 @@ class Guards:
     def class_(self, kind: type) -> None:
         """Hold while nothing about the class is changed."""
         self._classes.append((kind, class_state(kind)))
+
+    def absent(self, module: str, error: Exception) -> None:
+        """Hold while there is no such module, where that is why importing it failed; else not at all."""
+        if isinstance(error, ModuleNotFoundError):
+            self._absent.append(module)
+        else:
+            self.volatile = True
 
     def functions(self) -> Iterator[types.FunctionType]:
         """Yield the functions that are compared."""
@@ -85,6 +95,7 @@ class Guards:
             and all(not vars(function) or self._is_guarded(function) for function, *_ in self._functions)
             and all(_same(_content(mapping), content) for mapping, content in self._mappings)
             and all(_same(class_state(kind), state) for kind, state in self._classes)
+            and not any(map(_is_there, self._absent))
         )
 
     def _is_guarded(self, function: Any) -> bool:
@@ -100,7 +111,7 @@ class Guards:
             known[name] = value
             return name
 
-        plain = not (self._cells or self._mappings or self._classes)
+        plain = not (self._cells or self._mappings or self._classes or self._absent)
         for names, values in self._names.values():
             place = refer(names)
             for name, value in values.items():
@@ -124,6 +135,17 @@ class Guards:
 
 
 _OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found, without importing it or the packages that it is in."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    parent, _, _ = module.rpartition(".")
+    try:
+        return (not parent or parent in sys.modules) and importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _content(mapping: Mapping[str, Any]) -> tuple[Any, ...]:

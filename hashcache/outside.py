@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sys
 from pathlib import Path
+from typing import Any
 
 
 class File:
@@ -62,3 +64,18 @@ class Env:
     def __hashcache__(self) -> tuple[str, str | None]:
         """Return the name and the value, or None where there is none."""
         return self.name, os.environ.get(self.name)
+
+
+class JaxSettings:
+    """Those settings of JAX that change results, as they are now; captured by whatever reads ``jax``."""
+
+    def __hashcache__(self) -> tuple[Any, ...]:
+        """Return the values of the settings."""
+        config = getattr(sys.modules.get("jax"), "config", None)
+        return tuple(str(getattr(config, f"jax_{name}", None)) for name in _OF_JAX)
+
+
+_OF_JAX = (
+    "enable_x64", "default_matmul_precision", "numpy_dtype_promotion", "numpy_rank_promotion",
+    "default_prng_impl", "threefry_partitionable", "random_seed_offset", "debug_nans", "debug_infs",
+)  # fmt: skip

@@ -167,12 +167,38 @@ def _weak_reference(value: Any, sink: Sink) -> None:
 def _context_variable(value: Any, sink: Sink) -> None:
     sink.walk.mutable = True
     sink.text("context variable", value.name)
-    sink.part("%s", ".get()", value.get(None))
+    found = value.get(_UNSET)
+    sink.text("set", str(found is not _UNSET))
+    if found is not _UNSET:
+        sink.part("%s", ".get()", found)
+
+
+_UNSET = object()
+
+
+@handles_named("_thread._local")
+def _thread_local(value: Any, sink: Sink) -> None:
+    # What the thread that asks sees.
+    sink.walk.mutable = True
+    sink.type_of(value)
+    write_state(dict(vars(value)), sink, type(value))
+
+
+@handles_named("threading.Event")
+def _event(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.text("set", str(value.is_set()))
+
+
+@handles_named("_io.BytesIO", "_io.StringIO")
+def _buffer(value: Any, sink: Sink) -> None:
+    write_reduced(value, sink)  # content and position; of other files these are the world's
 
 
 # Things that carry no value. As an argument they are refused, captured they enter by type alone.
 @handles_named(
-    "_thread.lock", "_thread.RLock", "_thread._local", "threading.Condition", "threading.Event",
+    "_thread.lock", "_thread.RLock", "threading.Condition",
     "threading.Semaphore", "threading.Barrier", "threading.Thread", "logging.Logger", "logging.LoggerAdapter",
     "logging.Handler", "_io._IOBase", "io.IOBase", "_socket.socket", "builtins.generator",
     "builtins.coroutine", "builtins.async_generator", "builtins.frame", "builtins.traceback",
@@ -188,6 +214,13 @@ def _opaque(value: object, sink: Sink) -> None:
         raise walk.refuse(value, "it carries no value that a later run could compare")
     walk.assumptions.append(f"{walk.path()} is a {type_name(type(value))}, taken to carry no value")
     sink.text("opaque", type_name(type(value)))
+
+
+@handles_named("builtins.BaseException")
+def _exception(value: BaseException, sink: Sink) -> None:
+    write_reduced(value, sink)
+    for name in ("__cause__", "__context__", "__suppress_context__"):  # which pickle leaves out
+        sink.part(".%s", name, getattr(value, name))
 
 
 @handles_the_rest

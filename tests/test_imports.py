@@ -12,9 +12,10 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions", "derived"},
+    {"errors", "digest", "recent", "classes", "instructions", "derived", "outside"},
     {"distributions", "canonical", "bytecode", "guards", "preview"},
-    {"fingerprint", "arrays", "values", "signature", "key", "outside"},
+    {"patches"},
+    {"fingerprint", "arrays", "values", "signature", "key"},
     {"code_values", "mutation", "codec", "columns", "libraries"},
     {"entry", "stores", "frames"},
     {"layer"},

@@ -684,6 +684,19 @@ CIRCUMSTANCES = [
         given("import re\np = re.compile('a')", "p.findall('aa')"),
         setup_after="import m; m.p.sub('b', 'aba')",
     ),
+    in_body(
+        HIT,
+        "library imported in the body, loaded before",
+        "",
+        "import colorsys\nreturn colorsys.rgb_to_hsv(x, 1, 1)",
+        setup_after="import colorsys",
+    ),
+    hits(
+        "another class registered with an abstract class of the library before",
+        "",
+        given("import numbers", "isinstance(x, numbers.Number)"),
+        setup_after="import decimal, fractions",
+    ),
     hits("tracer", "", PLAIN, setup_after="import sys; t = lambda *a: t; sys.settrace(t)"),
     hits(
         "code run often enough to be specialised",
