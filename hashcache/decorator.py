@@ -214,17 +214,21 @@ class Cached(Generic[P, R]):
         if found is None:
             found = self._fingerprint
             if found is None or not found.holds():
-                found = self._fingerprint = self._renew()
-                # The defaults may have changed with the function, and calls are bound with them.
+                found = self._renew()
+                # The defaults may have changed with the function, and calls are bound with them: before
+                # another thread can find the new fingerprint.
                 self._prepare()
+                self._fingerprint = found
         try:
             values = self._bind(*args, **kwargs)
         except TypeError as error:
             raise UnbindableError(str(error)) from None
         layer, options = self._layer, self._options
-        if self._prepared is None or self._prepared[0] is not found or not layer.has_fixed_salt:
-            self._prepared = found, layer.prepare(self._function, options.version, options.relax, found)
-        sink = self._prepared[1].copy()
+        prepared = self._prepared
+        if prepared is None or prepared[0] is not found or not layer.has_fixed_salt:
+            prepared = found, layer.prepare(self._function, options.version, options.relax, found)
+            self._prepared = prepared
+        sink = prepared[1].copy()  # not of what another thread may have put there since
         arguments = []
         for name, head, value in zip(self._names, self._heads, values, strict=True):
             argument = digest_argument(name, value, options.relax)
