@@ -324,7 +324,11 @@ class _CaptureWalk(Walk):
             if not isinstance(value, (types.ModuleType, types.FunctionType)) or has_own_ways(value):
                 break
             found = self._look_up(vars(value), attribute)
-            if isinstance(value, types.ModuleType) and found is MISSING and hasattr(types.ModuleType, attribute):
+            if (
+                isinstance(value, types.ModuleType)
+                and found is MISSING
+                and hasattr(types.ModuleType, attribute)
+            ):
                 break  # `module.__dict__` and the like lead to all that is in it
             tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
             if isinstance(value, types.ModuleType):
