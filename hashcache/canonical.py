@@ -106,6 +106,7 @@ class Walk:
         self.trail: list[tuple[str, object]] = []
         self.assumptions: list[str] = []
         self.mutable = False  # whether anything seen can change in place
+        self.by_role = False  # whether what a whole process shares counts by what it is, not by its state
         self.unsure = False  # whether a reduction of the object's own making was relied on
         self._stack: dict[int, int] = {}
         self._lowest = sys.maxsize

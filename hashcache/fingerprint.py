@@ -189,6 +189,7 @@ class _CaptureWalk(Walk):
 
     def __init__(self, strict: bool) -> None:
         super().__init__(self._refer, opaque=not strict)
+        self.by_role = not strict
         self.parts: list[Part] = []
         self.guards = Guards()
         self.watched: dict[int, Watched] = {}
@@ -282,7 +283,10 @@ class _CaptureWalk(Walk):
             self.capture(f"default {name}", name, value)
         if code is _SINGLEDISPATCH:
             # Its cells also hold a cache; what it does is said by its implementations.
-            self.capture("implementations", "registry", function.registry)  # type: ignore[attr-defined]
+            # In which order they were registered depends on what was imported when, and changes nothing.
+            registry: Mapping[Any, Any] = function.registry  # type: ignore[attr-defined]
+            self.guards.mapping(registry)
+            self.capture("implementations", "registry", frozenset(registry.items()))
             return
         for name, value in sorted(vars(function).items()):
             if name != "__wrapped__":  # which a cell holds as well

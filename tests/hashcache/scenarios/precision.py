@@ -697,6 +697,30 @@ CIRCUMSTANCES = [
         given("import numbers", "isinstance(x, numbers.Number)"),
         setup_after="import decimal, fractions",
     ),
+    hits(
+        "implementations registered in another order",
+        ("int => a0", "str => int", "a0 => str"),
+        given(
+            """
+            from functools import singledispatch
+
+            @singledispatch
+            def h(x):
+                return 0
+
+            h.register(int, lambda x: 1)
+            h.register(str, lambda x: 1)
+            """,
+            "h(x)",
+        ),
+    ),
+    hits(
+        "distribution of SciPy, after draws elsewhere",
+        "",
+        given("import scipy.stats\nd = scipy.stats.norm(1)", "float(d.cdf(x))"),
+        setup_after="import numpy; numpy.random.rand()",
+        needs=("scipy",),
+    ),
     hits("tracer", "", PLAIN, setup_after="import sys; t = lambda *a: t; sys.settrace(t)"),
     hits(
         "code run often enough to be specialised",
