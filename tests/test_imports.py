@@ -13,13 +13,14 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions", "derived", "outside"},
-    {"distributions", "canonical", "bytecode", "guards", "preview"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "lock"},
     {"patches"},
     {"fingerprint", "arrays", "values", "signature", "key"},
     {"code_values", "mutation", "codec", "columns", "libraries"},
     {"entry", "stores", "frames"},
+    {"computation"},
     {"layer"},
-    {"explain"},
+    {"explain", "roads"},
     {"decorator"},
     {"cache"},
     {"__init__", "__main__"},
