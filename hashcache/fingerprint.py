@@ -36,6 +36,7 @@ from hashcache.errors import UncanonicalError
 from hashcache.guards import MISSING, Guards, cell_value
 from hashcache.outside import JaxSettings
 from hashcache.patches import has_own_ways, is_patch
+from hashcache.plain import NESTS, nest_digest
 from hashcache.preview import preview
 
 
@@ -120,6 +121,10 @@ def _by_identity(code: object) -> bytes:
 
 def watch_digest(value: object) -> bytes:
     """Digest a captured value for comparison within this process."""
+    if type(value) in NESTS:
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return plain[0]
     return WatchWalk().digest(value)
 
 
@@ -172,11 +177,17 @@ class ArgumentWalk(Walk):
     ) -> None:
         super().__init__(self._digest_code, relax=relax, outline=outline, unfilled=unfilled)
         self.functions: list[types.FunctionType] = []  # of the user, among the values; kept with an outline
+        self._installed: dict[int, tuple[Any, bytes]] = {}  # of a thousand arrays the class is one
 
     def _digest_code(self, code: Any) -> bytes:
+        known = self._installed.get(id(code))
+        if known is not None:
+            return known[1]
         origin = origin_of_code(code)
         if origin is not None:
-            return digest_by_name(code, origin)
+            digest = digest_by_name(code, origin)
+            self._installed[id(code)] = (code, digest)
+            return digest
         found = fingerprint(code)
         if self.outline is not None:
             self.functions += found.guards.functions()

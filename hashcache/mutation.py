@@ -7,9 +7,10 @@ from contextlib import suppress
 from dataclasses import dataclass
 from types import FunctionType
 
-from hashcache.canonical import ATOM, ATOMS, Walk, atom_digest
+from hashcache.canonical import ATOM, Walk
 from hashcache.derived import may_assign
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, WatchWalk
+from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
 _SHOWN = 5
 
@@ -34,6 +35,10 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     """
     if type(value) in ATOMS:
         return Argument(name, value, atom_digest(value), False)
+    if type(value) in NESTS and not relax:  # without a walk, which takes as long as a small nest
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return Argument(name, value, *plain)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))
     digest = walk.digest(value)

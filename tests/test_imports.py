@@ -13,6 +13,7 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions", "derived", "outside"},
+    {"plain"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "lock"},
     {"patches"},
     {"fingerprint", "arrays", "values", "signature", "key"},
