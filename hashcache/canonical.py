@@ -167,6 +167,9 @@ class Walk:
         # An outline wants to name the element that changed, but not among thousands.
         return self.outline is None or len(value) > 1000
 
+    def note_origin(self, origin: str) -> None:
+        """Take note that a digest names a distribution with its version; for explanations alone."""
+
     def settle(self, elements: Iterable[object]) -> Iterable[object]:
         """Return the elements of a set in an order in which to digest them; any will do here."""
         return elements

@@ -23,6 +23,7 @@ class Argument:
     value: object
     digest: bytes
     mutable: bool
+    walk: ArgumentWalk | None = None  # which still knows the digests of its parts
 
 
 def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:
@@ -44,7 +45,7 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     digest = walk.digest(value)
     if walk.unsure and _argument_digest(name, value, relax) != digest:
         raise walk.refuse(value, "it says something else each time it is taken apart")
-    return Argument(name, value, digest, walk.mutable)
+    return Argument(name, value, digest, walk.mutable, walk)
 
 
 class LookBack:
@@ -134,7 +135,7 @@ class LookBack:
         if now.digest == self._fingerprint.digest:
             return []
         before = {part.name: part.digest for part in self._fingerprint.parts}
-        names = [part.name for part in now.parts if before.get(part.name) != part.digest]
+        names = [part.label for part in now.parts if before.get(part.name) != part.digest]
         # Something that is gone, or one of two parts of one name, leaves no name to give.
         return [f"{name} (captured)" for name in names or ["what it captures"]]
 

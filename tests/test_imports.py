@@ -14,17 +14,18 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions", "derived", "outside"},
     {"plain"},
-    {"distributions", "canonical", "bytecode", "guards", "preview", "lock"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock"},
     {"patches"},
-    {"fingerprint", "arrays", "values", "signature", "key"},
-    {"code_values", "mutation", "codec", "columns", "libraries"},
-    {"entry", "stores", "frames"},
+    {"fingerprint", "arrays", "values", "signature", "key", "lines"},
+    {"code_values", "mutation", "codec", "columns", "libraries", "rows"},
+    {"entry", "stores", "frames", "inside", "differences"},
     {"computation"},
     {"layer"},
     {"explain", "roads"},
     {"decorator"},
     {"cache"},
-    {"__init__", "__main__"},
+    {"commands", "__init__"},
+    {"__main__"},
 ]
 
 
@@ -55,7 +56,7 @@ def _at_import(tree: ast.AST) -> list[ast.AST]:
 def test_imports_within_hashcache_point_one_way():
     rank = {name: place for place, names in enumerate(HASHCACHE) for name in names}
     files = {path.stem: path for path in (ROOT / "hashcache").glob("*.py")}
-    assert set(files) | {"stores"} == set(rank), "every file has a place in the order"
+    assert set(files) | {"stores", "commands"} == set(rank), "every file has a place in the order"
     for name, path in files.items():
         for imported in imports(path, "hashcache", everywhere=False):
             package, _, inner = imported.partition(".")
