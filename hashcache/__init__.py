@@ -17,10 +17,10 @@ from hashcache.errors import (
     UnencodableError,
 )
 from hashcache.explain import Explanation
-from hashcache.files import File
 from hashcache.key import Key
 from hashcache.layer import Layer
 from hashcache.mutation import digest
+from hashcache.outside import Env, File
 from hashcache.stores import DirectoryStore, Store
 
 __version__ = "0.1.0"
@@ -32,6 +32,7 @@ __all__ = [
     "Codec",
     "ConvertingCodec",
     "DirectoryStore",
+    "Env",
     "Explanation",
     "File",
     "HashCacheError",

@@ -203,8 +203,17 @@ def _seed_sequence(value: Any, sink: Sink) -> None:
 
 @handles_named("numpy.random.mtrand.RandomState")
 def _random_state(value: Any, sink: Sink) -> None:
-    sink.walk.mutable = True
+    import numpy as np
+
+    walk = sink.walk
+    walk.mutable = True
     sink.type_of(value)
+    if walk.by_role and value is np.random.mtrand._rand:
+        # Every distribution of SciPy refers to it, and its state is another in each process. Who draws
+        # from it is noticed when the call is looked back at.
+        walk.assumptions.append(f"{walk.path()} is NumPy's global random state, taken not to be drawn from")
+        sink.text("global", "numpy.random")
+        return
     sink.part(".%s", "get_state()", value.get_state(legacy=False))
 
 

@@ -8,7 +8,7 @@ handler of its type, a digest per part.
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container, Iterable
 from typing import Any
 
 from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
@@ -59,6 +59,10 @@ class Walk:
         Whether things that carry no value (locks, loggers, open files) may enter by type alone.
     relax : set of str
         Names of relaxations; ``"dict_order"`` makes mappings that differ in order equal.
+    outline : dict, optional
+        Gets the digest of every part, by path.
+    unfilled : container of str
+        Paths of cached properties that are passed over, as though nobody had asked for them yet.
     """
 
     def __init__(
@@ -68,14 +72,18 @@ class Walk:
         opaque: bool = False,
         relax: Iterable[str] = (),
         outline: dict[str, bytes] | None = None,
+        unfilled: Container[str] = (),
     ) -> None:
         self.code = code
         self.opaque = opaque
         self.relax = frozenset(relax)
         self.outline = outline
+        self.unfilled = unfilled
+        self.filled: set[str] = set()  # paths of cached properties that were asked for; kept with an outline
         self.trail: list[tuple[str, object]] = []
         self.assumptions: list[str] = []
         self.mutable = False  # whether anything seen can change in place
+        self.by_role = False  # whether what a whole process shares counts by what it is, not by its state
         self.unsure = False  # whether a reduction of the object's own making was relied on
         self._stack: dict[int, int] = {}
         self._lowest = sys.maxsize

@@ -37,8 +37,10 @@ def class_attributes(kind: type) -> Iterator[tuple[str, Any]]:
     if "_member_map_" in vars(kind):
         members = vars(kind)["_member_map_"]
         yield "members", [(name, member._value_, _own_attributes(member)) for name, member in members.items()]
+        if "_boundary_" in vars(kind):  # what a flag does with bits that no member has
+            yield "boundary", vars(kind)["_boundary_"]
     if isinstance(kind, abc.ABCMeta):
-        yield "registered", _registered(kind)
+        yield "registered", frozenset(registered_classes(kind))
     for name, value in sorted(vars(kind).items()):
         if name in _DERIVED or name in members or (members and name in _ENUM_MACHINERY):
             continue
@@ -66,14 +68,27 @@ def is_generated(value: Any) -> bool:
 
 def class_state(kind: type) -> tuple[Any, ...]:
     """Return what tells by identity whether anything about the class was changed since."""
-    registered = abc._get_dump(kind)[0] if isinstance(kind, abc.ABCMeta) else ()  # type: ignore[attr-defined]
-    state = (*kind.__bases__, *registered, *vars(kind), *vars(kind).values())
+    # The token is another after each registration anywhere: with this class, or with one derived from it.
+    registrations = (str(abc.get_cache_token()),) if isinstance(kind, abc.ABCMeta) else ()
+    state = (*kind.__bases__, *registrations, *vars(kind), *vars(kind).values())
     for member in vars(kind).get("_member_map_", {}).values():
         state += (*vars(member), *vars(member).values())
     return state
 
 
-def _registered(kind: abc.ABCMeta) -> frozenset[type]:
-    """Return the classes that count as subclasses since somebody registered them."""
-    found = (reference() for reference in abc._get_dump(kind)[0])  # type: ignore[attr-defined]
-    return frozenset(subclass for subclass in found if subclass is not None)
+def registered_classes(kind: abc.ABCMeta) -> Iterator[type]:
+    """Yield the classes that count as subclasses since somebody registered them, here or with a subclass."""
+    seen: set[type] = set()
+    waiting: list[type] = [kind]
+    while waiting:
+        found = waiting.pop()
+        if found in seen:
+            continue
+        seen.add(found)
+        waiting += type.__subclasses__(found)
+        if isinstance(found, abc.ABCMeta):
+            for reference in abc._get_dump(found)[0]:  # type: ignore[attr-defined]
+                registered = reference()
+                if registered is not None:
+                    yield registered
+                    waiting.append(registered)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import types
 from typing import Any
 
@@ -24,6 +25,8 @@ def _class(value: type, sink: Sink) -> None:
 @handles_named("builtins.module")
 def _module(value: types.ModuleType, sink: Sink) -> None:
     sink.write("module", sink.walk.code(value))
+    if type(value) is not types.ModuleType:
+        sink.type_of(value)
 
 
 @handles(types.BuiltinFunctionType)
@@ -80,6 +83,13 @@ def _property(value: property, sink: Sink) -> None:
 def _cached_property(value: Any, sink: Sink) -> None:
     sink.type_of(value)
     sink.part(".%s", "func", value.func)
+
+
+@handles_named("functools.KeyWrapper")
+def _key_of_comparison(value: Any, sink: Sink) -> None:
+    # What `cmp_to_key` returns shows neither its function nor, once called, the value beside it.
+    sink.type_of(value)
+    sink.part("<%s>", "comparison", gc.get_referents(value))
 
 
 @handles_named("functools.singledispatchmethod")

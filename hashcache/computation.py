@@ -75,7 +75,12 @@ class Computation:
         if changed:
             self._say_changed(changed, "a hit would not repeat the change")
             return
-        self._keep(value, seconds, encoding or (lambda: encode(value, self._layer.codecs)))
+        encoding = functools.cache(encoding or (lambda: encode(value, self._layer.codecs)))
+        self._keep(value, seconds, encoding)
+        if self._look_back is not None and self._look_back.filled:
+            with suppress(Exception):  # it then is computed again
+                self._call = self._call.anew()
+                self._keep(value, seconds, encoding)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -125,6 +125,11 @@ class Cached(Generic[P, R]):
         if self._road is answer_coroutine:
             mark(self)
 
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if name == "__wrapped__":  # as somebody does who puts another function in its place
+            self._fingerprint = self._prepared = None
+
     def __repr__(self) -> str:
         return f"<cached {self.__wrapped__!r}>"
 
@@ -246,17 +251,22 @@ class Cached(Generic[P, R]):
         if found is None:
             found = self._fingerprint
             if found is None or not found.holds():
-                found = self._fingerprint = self._renew()
-                # The defaults may have changed with the function, and calls are bound with them.
+                found = self._renew()
+                # The defaults may have changed with the function, and calls are bound with them: before
+                # another thread can find the new fingerprint.
                 self._prepare()
+                self._fingerprint = found
         try:
             values = self._bind(*args, **kwargs)
         except TypeError as error:
             raise UnbindableError(str(error)) from None
         layer, options = self._layer, self._options
-        if self._prepared is None or self._prepared[0] is not found or not layer.has_fixed_salt:
-            self._prepared = found, layer.prepare(self._function, options.version, options.relax, found)
-        frames, arguments = self._prepared[1], []
+        prepared = self._prepared
+        if prepared is None or prepared[0] is not found or not layer.has_fixed_salt:
+            prepared = found, layer.prepare(self._function, options.version, options.relax, found)
+            self._prepared = prepared
+        # Not what another thread may have put there since.
+        frames, arguments = prepared[1], []
         for name, head, value in zip(self._names, self._heads, values):  # noqa: B905  (costs half as much)
             argument = digest_argument(name, value, options.relax)
             frames += head + argument.digest
@@ -302,6 +312,9 @@ class BoundCached(Generic[P, R]):
 
     def __repr__(self) -> str:
         return f"<bound {self.__func__!r} of {self.__self__!r}>"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return getattr, (self.__self__, self.__name__)  # as methods are
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, BoundCached):

@@ -8,16 +8,17 @@ special case and nothing depends on what was fingerprinted before.
 
 from __future__ import annotations
 
+import abc
 import functools
 import sys
 import types
 from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from hashcache.bytecode import Chain, Import, code_facts
 from hashcache.canonical import Walk, type_name
-from hashcache.classes import class_attributes, is_generated
+from hashcache.classes import class_attributes, registered_classes
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import (
     HEAP_TYPE,
@@ -31,7 +32,9 @@ from hashcache.distributions import (
 )
 from hashcache.errors import UncanonicalError
 from hashcache.guards import MISSING, Guards, cell_value
+from hashcache.outside import JaxSettings
 from hashcache.parts import Part
+from hashcache.patches import has_own_ways, is_patch
 from hashcache.plain import NESTS, nest_digest
 from hashcache.preview import preview
 
@@ -79,14 +82,24 @@ class Fingerprint:
         return not self.watched or not any(watched.changed() for watched in self.watched)
 
 
-def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
-    """Digest a captured value for comparison within this process: code counts by identity."""
-    if outline is None and type(value) in NESTS:
+class WatchWalk(Walk):
+    """The walk over a captured value for comparison within this process: code counts by identity."""
+
+    def __init__(self, outline: dict[str, bytes] | None = None, unfilled: Container[str] = ()) -> None:
+        super().__init__(_by_identity, opaque=True, outline=outline, unfilled=unfilled)
+
+
+def _by_identity(code: object) -> bytes:
+    return digest_frame("id", str(id(code)).encode())
+
+
+def watch_digest(value: object) -> bytes:
+    """Digest a captured value for comparison within this process."""
+    if type(value) in NESTS:
         plain = nest_digest(value, type(value))
         if plain is not None:
             return plain[0]
-    walk = Walk(lambda code: digest_frame("id", str(id(code)).encode()), opaque=True, outline=outline)
-    return walk.digest(value)
+    return WatchWalk().digest(value)
 
 
 _recent: OrderedDict[int, tuple[object, bool, Fingerprint]] = OrderedDict()
@@ -129,8 +142,15 @@ def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, .
 class ArgumentWalk(Walk):
     """The walk over an argument of a call; code met there enters by a fingerprint of its own."""
 
-    def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
-        super().__init__(self._digest_code, relax=relax, outline=outline)
+    def __init__(
+        self,
+        *,
+        relax: Iterable[str] = (),
+        outline: dict[str, bytes] | None = None,
+        unfilled: Container[str] = (),
+    ) -> None:
+        super().__init__(self._digest_code, relax=relax, outline=outline, unfilled=unfilled)
+        self.functions: list[types.FunctionType] = []  # of the user, among the values; kept with an outline
         self._installed: dict[int, tuple[Any, bytes]] = {}  # of a thousand arrays the class is one
         self.origins: tuple[str, ...] = ()
 
@@ -145,6 +165,8 @@ class ArgumentWalk(Walk):
             self._installed[id(code)] = (code, digest)
             return digest
         found = fingerprint(code)
+        if self.outline is not None:
+            self.functions += found.guards.functions()
         self.mutable = self.mutable or bool(found.watched)
         return digest_frame(own_name(code), found.digest)
 
@@ -159,12 +181,14 @@ class _CaptureWalk(Walk):
 
     def __init__(self, strict: bool) -> None:
         super().__init__(self._refer, opaque=not strict)
+        self.by_role = not strict
         self.parts: list[Part] = []
         self.guards = Guards()
         self.watched: dict[int, Watched] = {}
         self._places: dict[int, int] = {}
         self._found: list[Any] = []
         self._root: Any = None
+        self._reaches_jax = False
         self._owner = self._shown_owner = ""
         self._captured: set[str] = set()  # tags of the owner that is being described
         self._origins: tuple[str, ...] = ()  # of the value that is being captured
@@ -194,6 +218,9 @@ class _CaptureWalk(Walk):
                 self._describe_class(code)
             else:
                 self._describe_module(code)
+        if self._reaches_jax:
+            self._owner = self._shown_owner = ""
+            self.capture("settings of jax", "jax.config", JaxSettings())
         sink = Framed()
         for part in self.parts:
             sink.write(part.tag, part.digest)
@@ -211,6 +238,7 @@ class _CaptureWalk(Walk):
             self._refers = True
         else:
             self.note_origin(origin)
+            self._reaches_jax |= origin.startswith("jax ")
         if origin is None or (isinstance(code, type) and code.__flags__ & HEAP_TYPE):
             place = self._places.get(id(code))
             if place is None:
@@ -273,7 +301,10 @@ class _CaptureWalk(Walk):
             self.capture(f"default {name}", name, value)
         if code is _SINGLEDISPATCH:
             # Its cells also hold a cache; what it does is said by its implementations.
-            self.capture("implementations", "registry", function.registry)  # type: ignore[attr-defined]
+            # In which order they were registered depends on what was imported when, and changes nothing.
+            registry: Mapping[Any, Any] = function.registry  # type: ignore[attr-defined]
+            self.guards.mapping(registry)
+            self.capture("implementations", "registry", frozenset(registry.items()))
             return
         for name, value in sorted(vars(function).items()):
             if name != "__wrapped__":  # which a cell holds as well
@@ -310,14 +341,22 @@ class _CaptureWalk(Walk):
             if isinstance(value, types.FunctionType) and attribute not in vars(value):
                 self._look_up(vars(value), attribute)
                 break  # an attribute that every function has, or one that is set later
-            if not isinstance(value, (types.ModuleType, types.FunctionType)):
+            if not isinstance(value, (types.ModuleType, types.FunctionType)) or has_own_ways(value):
                 break
             found = self._look_up(vars(value), attribute)
+            if (
+                isinstance(value, types.ModuleType)
+                and found is MISSING
+                and hasattr(types.ModuleType, attribute)
+            ):
+                break  # `module.__dict__` and the like lead to all that is in it
             tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
             if isinstance(value, types.ModuleType):
                 if found is MISSING:
+                    self._look_up(vars(value), "__getattr__")
                     found = _made_on_demand(value, attribute)
                 origin = origin_of_module(value.__name__)
+                self._reaches_jax |= value.__name__.partition(".")[0] == "jax"
                 if "__getattr__" in vars(value) and origin is None and attribute not in vars(value):
                     self.guards.volatile = True  # it may be made otherwise next time
                 if origin is not None and not _is_looked_into(found):
@@ -338,6 +377,7 @@ class _CaptureWalk(Walk):
             if tag not in self._captured:
                 self._captured.add(tag)
                 self._add(tag, "installed", origin, origin)
+            self._capture_patch(tag, name, imported.attributes)
             return
         from importlib import import_module
 
@@ -346,6 +386,7 @@ class _CaptureWalk(Walk):
             module: Any = import_module(name)
         except Exception as error:  # whatever the module raises when it is run
             self._add(tag, "import", f"fails with {type(error).__name__}")
+            self.guards.absent(name, error)
             return
         if imported.attributes and not hasattr(module, imported.attributes[0]):
             _try_import(f"{name}.{imported.attributes[0]}")
@@ -353,14 +394,36 @@ class _CaptureWalk(Walk):
             self.guards.name(sys.modules, name, module)
             self._capture_chain(tag, name, module, imported.attributes)
 
+    def _capture_patch(self, tag: str, name: str, attributes: Chain) -> None:
+        """Capture what a user put into an installed module that the body imports.
+
+        The module is not imported for that: a hit would pay for it. Whether it is loaded already must not
+        show in the key, so everything that may be the library's own goes by its version.
+        """
+        value: Any = self._look_up(sys.modules, name)
+        for attribute in attributes:
+            if not isinstance(value, types.ModuleType) or has_own_ways(value):
+                return
+            value = self._look_up(vars(value), attribute)
+            tag, name = f"{tag}.{attribute}", f"{name}.{attribute}"
+        if not isinstance(value, (types.FunctionType, type)) or origin_of_code(value) is not None:
+            return
+        if origin_of_module(module_name(value)) is None:
+            self.capture(tag, name, value)
+
     def _describe_class(self, kind: type) -> None:
         self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
+        if installed and isinstance(kind, abc.ABCMeta):
+            # Which classes of other packages are registered depends on what was imported before.
+            users = [found for found in registered_classes(kind) if origin_of_code(found) is None]
+            if users:
+                self.capture("registered", f"{kind.__qualname__}", frozenset(users))
         if not installed:
             bases = (type(kind), *kind.__bases__)
             self.capture("class", f"{kind.__qualname__}.__bases__", bases, "bases")
         for name, value in class_attributes(kind):
-            if installed and not _is_patch(value):
+            if installed and not is_patch(value):
                 continue  # said by the version; only what somebody put there since is of interest
             self._capture_or_assume(f"attribute {name}", f"{kind.__qualname__}.{name}", value)
 
@@ -403,17 +466,6 @@ def _shown_name(code: Any) -> str:
 
 
 _SCRIPTS = ("__main__", "__mp_main__", "builtins")
-
-
-def _is_patch(value: Any) -> bool:
-    """Whether a function inside an installed class is somebody else's."""
-    if type(value) is not types.FunctionType:
-        return False
-    if is_generated(value) or origin_of_file(value.__code__.co_filename) is not None:
-        return False
-    # Methods that a library generates have no file, and run in a module of the library.
-    module = value.__globals__.get("__name__")
-    return isinstance(module, str) and origin_of_module(module) is None
 
 
 def _is_looked_into(value: Any) -> bool:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import types
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from keyword import iskeyword
 from typing import Any, NamedTuple
 
@@ -48,6 +49,7 @@ class Guards:
         self._functions: list[tuple[Any, ...]] = []
         self._mappings: list[tuple[Mapping[str, Any], tuple[Any, ...]]] = []
         self._classes: list[tuple[type, tuple[Any, ...]]] = []
+        self._absent: list[str] = []
         self._checks = 0
         self._compiled: Callable[[], bool] | None = None
 
@@ -83,6 +85,17 @@ class Guards:
         """Hold while nothing about the class is changed."""
         self._classes.append((kind, class_state(kind)))
 
+    def absent(self, module: str, error: Exception) -> None:
+        """Hold while there is no such module, where that is why importing it failed; else not at all."""
+        if isinstance(error, ModuleNotFoundError):
+            self._absent.append(module)
+        else:
+            self.volatile = True
+
+    def functions(self) -> Iterator[types.FunctionType]:
+        """Yield the functions that are compared."""
+        return (function for function, *_ in self._functions)
+
     def hold(self) -> bool:
         """Return whether every name still leads to the object that was there."""
         if self._compiled is not None:
@@ -117,6 +130,7 @@ class Guards:
             and all(not vars(function) or self._is_guarded(function) for function, *_ in self._functions)
             and all(_same(_content(mapping), content) for mapping, content in self._mappings)
             and all(_same(class_state(kind), state) for kind, state in self._classes)
+            and not any(map(_is_there, self._absent))
         )
 
     def _is_guarded(self, function: Any) -> bool:
@@ -132,7 +146,7 @@ class Guards:
             known[name] = value
             return name
 
-        plain = not (self._cells or self._mappings or self._classes)
+        plain = not (self._cells or self._mappings or self._classes or self._absent)
         home: dict[str, Any] = {}
         for scope in self._scopes.values():
             quick, slow = _parted(scope)
@@ -195,6 +209,19 @@ def _check(terms: list[str], known: dict[str, Any], names: dict[str, Any]) -> Ca
 _OWN = "_hashcache_guard_"  # how names begin that are no global's
 _FAILURE = f"{_OWN}failure"
 _OF_FUNCTIONS = ("__code__", "__defaults__", "__kwdefaults__")
+
+
+def _is_there(module: str) -> bool:
+    """Whether a module can be found, without importing it or the packages that it is in."""
+    if module in sys.modules:
+        return sys.modules[module] is not None
+    from importlib.util import find_spec
+
+    parent, _, _ = module.rpartition(".")
+    try:
+        return (not parent or parent in sys.modules) and find_spec(module) is not None
+    except (ImportError, ValueError, AttributeError):
+        return False
 
 
 def _content(mapping: Mapping[str, Any]) -> tuple[Any, ...]:

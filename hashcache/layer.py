@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload
 from hashcache.computation import Computation, Raised
-from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
+from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
     StoreWarning,
@@ -81,6 +81,16 @@ class Call:
     def name(self) -> str:
         """Where a store keeps the result."""
         return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
+
+    def anew(self) -> Call:
+        """Return the same call with the key that it has now."""
+        found = self.renew()
+        frames = self.layer.prepare(self.function, self.version, self.relax, found)
+        arguments = [digest_argument(known.name, known.value, self.relax) for known in self.arguments]
+        for argument in arguments:
+            frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
+        digest = digest_frames(frames)
+        return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments.

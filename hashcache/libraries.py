@@ -186,21 +186,28 @@ def _tree(value: Any, sink: Sink) -> None:
 def _pydantic_model(value: Any, sink: Sink) -> None:
     """Write fields, extra and private attributes, and which fields were given."""
     kind = type(value)
-    sink.walk.mutable = True
     sink.type_of(value)
     known = kind.__pydantic_fields__ if hasattr(kind, "__pydantic_fields__") else kind.model_fields
-    for name, part in vars(value).items():
-        # A frozen model has no other value once a cached property was asked for. One that can change
-        # may keep what no longer follows from its fields, so there it counts.
-        if name in known or not kind.model_config.get("frozen"):
-            sink.text("name", name)
-            sink.part(".%s", name, part)
+    fields = {name: part for name, part in vars(value).items() if name in known}
+    sink.walk.mutable = False
+    _write_group(fields, sink)
+    # A model that cannot change has no other value once a cached property was asked for. One that can
+    # may keep what no longer follows from its fields, so there it counts.
+    fixed = kind.model_config.get("frozen") and not sink.walk.mutable
+    _write_group(
+        {} if fixed else {name: part for name, part in vars(value).items() if name not in known}, sink
+    )
     for group in (value.__pydantic_extra__, value.__pydantic_private__):
-        sink.text("group", "none" if group is None else str(len(group)))
-        for name, part in (group or {}).items():
-            sink.text("name", name)
-            sink.part(".%s", name, part)
+        _write_group(group, sink)
     sink.part(".%s", "model_fields_set", value.model_fields_set)
+    sink.walk.mutable = True
+
+
+def _write_group(group: dict[str, Any] | None, sink: Sink) -> None:
+    sink.text("group", "none" if group is None else str(len(group)))
+    for name, part in (group or {}).items():
+        sink.text("name", name)
+        sink.part(".%s", name, part)
 
 
 @handles_named("pydantic._internal._decorators.Decorator")

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FunctionType
 
 from hashcache.canonical import ATOM, Walk
-from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
+from hashcache.derived import may_assign
+from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, WatchWalk
 from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
 _SHOWN = 5
@@ -69,6 +71,7 @@ class LookBack:
         renew: Callable[[], Fingerprint],
         relax: Iterable[str] = (),
     ) -> None:
+        self.filled = False  # whether cached properties were filled, which is no change
         self._relax = tuple(relax)
         self._fingerprint = fingerprint
         self._renew = renew
@@ -82,14 +85,49 @@ class LookBack:
         changed: list[str] = []
         for argument, before in self._arguments:
             if _argument_digest(argument.name, argument.value, self._relax) != argument.digest:
+                if self._only_filled_argument(argument, before):
+                    continue
                 changed += _differences(before, _argument_outline(argument, self._relax)) or [argument.name]
         for watched, before in self._captured:
             if watched.changed():
+                if self._only_filled_captured(watched, before):
+                    continue
                 paths = _differences(before, _captured_outline(watched)) or [watched.name]
                 changed += [f"{path} (captured)" for path in paths]
         if not changed and not self._fingerprint.guards.hold():
             changed += self._rebound()
         return changed
+
+    def _only_filled_argument(self, argument: Argument, before: dict[str, bytes]) -> bool:
+        walk = ArgumentWalk(relax=self._relax, outline={})
+        _outline(walk, argument.name, argument.value)
+        again = ArgumentWalk(relax=self._relax, unfilled=walk.filled - before.keys())
+        again.trail.append(("%s", argument.name))
+        return self._only_filled(walk, again, argument.value, argument.digest, walk.functions)
+
+    def _only_filled_captured(self, watched: Watched, before: dict[str, bytes]) -> bool:
+        walk = WatchWalk(outline={})
+        _outline(walk, watched.name, watched.value)
+        again = WatchWalk(unfilled=walk.filled - before.keys())
+        again.trail.append(("%s", watched.name))
+        return self._only_filled(walk, again, watched.value, watched.digest, [])
+
+    def _only_filled(
+        self, walk: Walk, again: Walk, value: object, before: bytes, functions: list[FunctionType]
+    ) -> bool:
+        """Return whether a value is what it was but for cached properties that were asked for."""
+        if not again.unfilled:
+            return False
+        try:
+            if again.digest(value) != before:
+                return False
+        except Exception:  # it had a form before
+            return False
+        names = {path.rpartition(".")[2] for path in walk.filled}
+        if may_assign([*functions, *self._fingerprint.guards.functions()], names):
+            return False
+        self.filled = True
+        return True
 
     def _rebound(self) -> list[str]:
         """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
@@ -125,10 +163,7 @@ def _argument_outline(argument: Argument, relax: Iterable[str]) -> dict[str, byt
 
 
 def _captured_outline(watched: Watched) -> dict[str, bytes]:
-    outline: dict[str, bytes] = {}
-    with suppress(Exception):
-        watch_digest(watched.value, outline)
-    return {watched.name + path: digest for path, digest in outline.items()}
+    return _outline(WatchWalk(outline={}), watched.name, watched.value)
 
 
 def _outline(walk: Walk, name: str, value: object) -> dict[str, bytes]:

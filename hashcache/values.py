@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from types import NotImplementedType
 from typing import Any
 
-from hashcache.canonical import Sink, handles, handles_named, handles_the_rest, type_name
+from hashcache.canonical import Sink, Walk, handles, handles_named, handles_the_rest, type_name
+from hashcache.derived import is_cached_property
 from hashcache.distributions import module_name, origin_of_module
 
 
@@ -166,12 +167,38 @@ def _weak_reference(value: Any, sink: Sink) -> None:
 def _context_variable(value: Any, sink: Sink) -> None:
     sink.walk.mutable = True
     sink.text("context variable", value.name)
-    sink.part("%s", ".get()", value.get(None))
+    found = value.get(_UNSET)
+    sink.text("set", str(found is not _UNSET))
+    if found is not _UNSET:
+        sink.part("%s", ".get()", found)
+
+
+_UNSET = object()
+
+
+@handles_named("_thread._local")
+def _thread_local(value: Any, sink: Sink) -> None:
+    # What the thread that asks sees.
+    sink.walk.mutable = True
+    sink.type_of(value)
+    write_state(dict(vars(value)), sink, type(value))
+
+
+@handles_named("threading.Event")
+def _event(value: Any, sink: Sink) -> None:
+    sink.walk.mutable = True
+    sink.type_of(value)
+    sink.text("set", str(value.is_set()))
+
+
+@handles_named("_io.BytesIO", "_io.StringIO")
+def _buffer(value: Any, sink: Sink) -> None:
+    write_reduced(value, sink)  # content and position; of other files these are the world's
 
 
 # Things that carry no value. As an argument they are refused, captured they enter by type alone.
 @handles_named(
-    "_thread.lock", "_thread.RLock", "_thread._local", "threading.Condition", "threading.Event",
+    "_thread.lock", "_thread.RLock", "threading.Condition",
     "threading.Semaphore", "threading.Barrier", "threading.Thread", "logging.Logger", "logging.LoggerAdapter",
     "logging.Handler", "_io._IOBase", "io.IOBase", "_socket.socket", "builtins.generator",
     "builtins.coroutine", "builtins.async_generator", "builtins.frame", "builtins.traceback",
@@ -187,6 +214,13 @@ def _opaque(value: object, sink: Sink) -> None:
         raise walk.refuse(value, "it carries no value that a later run could compare")
     walk.assumptions.append(f"{walk.path()} is a {type_name(type(value))}, taken to carry no value")
     sink.text("opaque", type_name(type(value)))
+
+
+@handles_named("builtins.BaseException")
+def _exception(value: BaseException, sink: Sink) -> None:
+    write_reduced(value, sink)
+    for name in ("__cause__", "__context__", "__suppress_context__"):  # which pickle leaves out
+        sink.part(".%s", name, getattr(value, name))
 
 
 @handles_the_rest
@@ -243,12 +277,31 @@ def write_state(state: object, sink: Sink, kind: type) -> None:
         write_state(state[1], sink, kind)
     elif type(state) is dict and all(type(name) is str for name in state):
         state = {name: part for name, part in state.items() if name not in _CACHES}
+        if sink.walk.outline is not None or sink.walk.unfilled:
+            kept = _without_unfilled(state, sink.walk, kind)
+            if state and not kept:  # an object without attributes reduces to no state at all
+                write_state(None, sink, kind)
+                return
+            state = kept
         sink.text("attributes", str(len(state)))
         for name, element in state.items():
             sink.text("name", name)
             sink.part(".%s", _public_name(name, kind), element)
     else:
         sink.part("<%s>", "state", state)
+
+
+def _without_unfilled(state: dict[str, Any], walk: Walk, kind: type) -> dict[str, Any]:
+    """Note the cached properties among attributes, and leave out those that the walk passes over."""
+    kept = {}
+    for name, part in state.items():
+        path = f"{walk.path()}.{name}"
+        if is_cached_property(kind, name):
+            walk.filled.add(path)
+            if path in walk.unfilled:
+                continue
+        kept[name] = part
+    return kept
 
 
 _CACHES = frozenset({"_attrs_cached_hash"})  # depends on the hash seed

@@ -12,10 +12,11 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions"},
-    {"plain"},
+    {"errors", "digest", "recent", "classes", "instructions", "outside"},
+    {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock"},
-    {"fingerprint", "arrays", "values", "signature", "key", "files", "lines"},
+    {"patches"},
+    {"fingerprint", "arrays", "values", "signature", "key", "lines"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows"},
     {"entry", "stores", "frames", "inside", "differences"},
     {"computation"},

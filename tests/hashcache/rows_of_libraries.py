@@ -149,13 +149,23 @@ def pydantic_models():
         def half(self) -> float:
             return self.rate / 2
 
+    class Holding(pydantic.BaseModel, frozen=True):
+        rates: list[float] = pydantic.Field(default_factory=lambda: [1.0])
+
+        @functools.cached_property
+        def total(self) -> float:
+            return sum(self.rates)
+
     asked, secret = Frozen(), Model(rate=1.0)
     assert asked.half == 0.5
+    held = Holding()
+    assert held.total == 1.0
+    held.rates.append(2.0)
     secret._secret = 1
     return (
         [Model(rate=1.0), Frozen()],
         [[Model.model_validate({"rate": 1}), asked]],
-        [[Model(rate=1.0), Frozen(rate=2.0)]]
+        [[Model(rate=1.0), Frozen(rate=2.0)], held, Holding(rates=[1.0, 2.0])]
         + [[other, Frozen()] for other in (Model(), Model(rate=2.0), Model(rate=1.0, z=1), secret, Frozen())],
     )
 

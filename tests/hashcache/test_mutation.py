@@ -314,3 +314,17 @@ def test_a_codec_whose_description_is_no_json_costs_no_answer():
 
     with pytest.warns(UncacheableWarning, match="not stored"):
         assert f(1) == 1
+
+
+def test_drawing_from_the_global_random_state_by_way_of_a_captured_object_is_a_change():
+    stats = pytest.importorskip("scipy.stats")
+    normal = stats.norm(1)
+
+    @hashcache
+    def draw():
+        return float(normal.rvs())
+
+    with pytest.warns(MutationWarning):
+        first = draw()
+    with pytest.warns(MutationWarning):
+        assert draw() != first

@@ -677,13 +677,49 @@ CIRCUMSTANCES = [
             "c.p",
         ),
         setup_after="import m; m.c.p",
-        later="a call that only fills a cached_property of a captured object warns and is not stored yet",
     ),
     hits(
         "pattern used before",
         "",
         given("import re\np = re.compile('a')", "p.findall('aa')"),
         setup_after="import m; m.p.sub('b', 'aba')",
+    ),
+    in_body(
+        HIT,
+        "library imported in the body, loaded before",
+        "",
+        "import colorsys\nreturn colorsys.rgb_to_hsv(x, 1, 1)",
+        setup_after="import colorsys",
+    ),
+    hits(
+        "another class registered with an abstract class of the library before",
+        "",
+        given("import numbers", "isinstance(x, numbers.Number)"),
+        setup_after="import decimal, fractions",
+    ),
+    hits(
+        "implementations registered in another order",
+        ("int => a0", "str => int", "a0 => str"),
+        given(
+            """
+            from functools import singledispatch
+
+            @singledispatch
+            def h(x):
+                return 0
+
+            h.register(int, lambda x: 1)
+            h.register(str, lambda x: 1)
+            """,
+            "h(x)",
+        ),
+    ),
+    hits(
+        "distribution of SciPy, after draws elsewhere",
+        "",
+        given("import scipy.stats\nd = scipy.stats.norm(1)", "float(d.cdf(x))"),
+        setup_after="import numpy; numpy.random.rand()",
+        needs=("scipy",),
     ),
     hits("tracer", "", PLAIN, setup_after="import sys; t = lambda *a: t; sys.settrace(t)"),
     hits(

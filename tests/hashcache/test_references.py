@@ -1,0 +1,44 @@
+"""Cached functions and methods go by reference, as functions and methods do."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+
+from hashcache import hashcache
+
+
+class Model:
+    rate = 2
+
+    @hashcache
+    def scaled(self, x):
+        return x * self.rate
+
+
+@hashcache
+def plain(x):
+    return x + 1
+
+
+def test_a_cached_function_is_copied_and_pickled_as_itself():
+    assert copy.copy(plain) is copy.deepcopy({"f": plain})["f"] is pickle.loads(pickle.dumps(plain)) is plain
+
+
+def test_a_bound_cached_method_is_copied_and_pickled_with_its_instance():
+    model = Model()
+    model.rate = 5
+    for method in (pickle.loads(pickle.dumps(model.scaled)), copy.deepcopy(model.scaled)):
+        assert method(3) == 15
+        assert method.key(3) == model.scaled.key(3)
+        assert method.__self__ is not model
+
+
+def test_another_function_put_in_the_place_of_the_wrapped_one_is_called_and_counts():
+    @hashcache
+    def f(x):
+        return x
+
+    assert [f(3), f(3)] == [3, 3]
+    f.__wrapped__ = lambda x: x * 10
+    assert [f(3), f(3)] == [30, 30]
