@@ -24,7 +24,7 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 
-_CHOICES = {"mutation": ("warn", "error", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
+_CHOICES = {"mutation": ("warn", "error", "replay", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
 
 
 class Settings(TypedDict, total=False):
@@ -34,7 +34,7 @@ class Settings(TypedDict, total=False):
     version: str
     ignore: tuple[str, ...]
     depends_on: tuple[Any, ...]
-    mutation: Literal["warn", "error", "ignore"]
+    mutation: Literal["warn", "error", "replay", "ignore"]
     on_uncacheable: Literal["warn", "raise", "ignore"]
     strict: bool
     relax: tuple[str, ...]
@@ -225,8 +225,15 @@ class Cached(Generic[P, R]):
             argument = digest_argument(name, value, options.relax)
             sink.write_framed(head + argument.digest)
             arguments.append(argument)
+        reach = None
+        if options.mutation == "replay":
+            from hashcache.reach import Reach  # only those who ask for it pay for its import
+
+            named = [(argument.name, argument.value) for argument in arguments]
+            reach = Reach(named, found.watched, options.relax)
+            sink.write("sharing", reach.digest)
         key = Key(layer.name, self._function, sink.digest().hex())
-        return Call(layer, key, options.version, found, arguments, self._renew, options.relax)
+        return Call(layer, key, options.version, found, arguments, self._renew, options.relax, None, reach)
 
     def _prepare(self) -> None:
         signature = Signature(self.__wrapped__, self._options.ignore)

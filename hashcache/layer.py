@@ -33,11 +33,13 @@ from hashcache.recent import MISS, is_immutable, size_of
 if TYPE_CHECKING:
     from hashcache.cache import Cache
     from hashcache.decorator import Cached, Settings
+    from hashcache.reach import Reach
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
+REPLAY = "value with changes"  # what entries of such call their codec
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -53,6 +55,7 @@ class Call:
     renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
     short: Hashable = None  # under which this process may keep a scalar result
+    reach: Reach | None = None  # what the call can change, where changes are repeated
 
     @property
     def function(self) -> str:
@@ -69,6 +72,8 @@ class Call:
                 # Already in the digest above; listed so that a changed callback can say what changed.
                 inner = fingerprint(argument.value).parts
                 parts += [Part(tag, part.name, part.digest, part.text) for part in inner]
+        if self.reach is not None:
+            parts.append(Part("", "sharing", self.reach.digest, self.reach.text))
         return parts
 
     def parts(self) -> list[Part]:
@@ -159,7 +164,9 @@ class Layer:
         value = self.look_up(call, policy.stats)
         if value is not MISS:
             policy.stats["hits"] += 1
-            if call.short is not None and is_immutable(value):
+            # A scalar that comes with a change of something captured is not all that a hit has to give.
+            replays = call.reach is not None and call.reach.objects
+            if call.short is not None and not replays and is_immutable(value):
                 size = sum(size_of(argument.value) for argument in call.arguments)
                 self.cache.recent.put(call.short, value, size + size_of(value))
             if self.cache.talks():
@@ -176,9 +183,11 @@ class Layer:
         return self.compute(call, compute, policy)
 
     def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
-        """Compute the result of a call, and store it if the call changed nothing."""
+        """Compute the result of a call, and store it if the call changed nothing that a hit would not."""
         policy.stats["misses"] += 1
         self.cache.recent.discard(call.key.name)
+        if call.reach is not None:
+            return self._compute_with_changes(call, call.reach, compute, policy)
         look_back = (
             None
             if policy.mutation == "ignore"
@@ -189,18 +198,33 @@ class Layer:
         seconds = time.perf_counter() - started
         changed = look_back.changes() if look_back is not None else []
         if changed:
-            policy.stats["mutated"] += 1
-            message = (
-                f"{call.function} changed {describe(changed)}; its result was not stored, "
-                f"because a hit would not repeat the change"
-            )
-            if policy.mutation == "error":
-                raise MutationError(message)
-            advice = "pass a copy, or mutation='ignore' if the change does not matter"
-            self.cache.warn(f"{message}; {advice}", MutationWarning)
+            self._changed(call, changed, "a hit would not repeat the change", policy)
             return value
         self.keep(call, value, seconds, policy)
         return value
+
+    def _compute_with_changes(self, call: Call, reach: Reach, compute: Callable[[], R], policy: Policy) -> R:
+        from hashcache.replay import Before, UnrepeatableError
+
+        before = Before(reach, call.fingerprint, call.renew)
+        started = time.perf_counter()
+        value = compute()
+        seconds = time.perf_counter() - started
+        try:
+            payload = before.encode(value, self.codecs)
+        except UnrepeatableError as error:
+            self._changed(call, error.paths, str(error), policy)
+            return value
+        self.keep(call, value, seconds, policy, None if payload is None else (REPLAY, payload))
+        return value
+
+    def _changed(self, call: Call, paths: list[str], reason: str, policy: Policy) -> None:
+        policy.stats["mutated"] += 1
+        message = f"{call.function} changed {describe(paths)}; its result was not stored, because {reason}"
+        if policy.mutation == "error":
+            raise MutationError(message)
+        advice = "pass a copy, or mutation='ignore' if the change does not matter"
+        self.cache.warn(f"{message}; {advice}", MutationWarning)
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
@@ -212,14 +236,18 @@ class Layer:
                 return MISS
             header, payload, size = found
             codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
-            if codec is None:
+            if codec is None and header["codec"] != REPLAY:
                 return MISS
             if not payload.is_own:
                 self.cache.recent.put(name, (codec, payload), size)
         else:
             codec, payload = kept
         try:
-            return codec.decode(payload)
+            if codec is not None:
+                return codec.decode(payload)
+            from hashcache.replay import replay
+
+            return MISS if call.reach is None else replay(payload, call.reach, self.codecs)
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
                 ("decode", name),
@@ -256,12 +284,19 @@ class Layer:
             return None
         return header, payload, len(data)
 
-    def keep(self, call: Call, value: Any, seconds: float, policy: Policy) -> None:
+    def keep(
+        self,
+        call: Call,
+        value: Any,
+        seconds: float,
+        policy: Policy,
+        encoded: tuple[str, Payload] | None = None,
+    ) -> None:
         """Store a result; whatever goes wrong is said once and costs nobody the answer."""
         if call.key.name in self._foreign:
             return
         try:
-            codec, payload = encode(value, self.codecs)
+            codec, payload = encode(value, self.codecs) if encoded is None else encoded
             pieces = entry.pack(self._header(call, value, codec, seconds), payload)
         except Exception as error:  # also of a codec whose description JSON cannot hold
             policy.stats["unstored"] += 1

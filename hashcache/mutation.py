@@ -77,22 +77,23 @@ class LookBack:
             if watched.changed():
                 paths = _differences(before, _captured_outline(watched)) or [watched.name]
                 changed += [f"{path} (captured)" for path in paths]
-        if not changed and not self._fingerprint.guards.hold():
-            changed += self._rebound()
-        return changed
+        return changed or rebound(self._fingerprint, self._renew)
 
-    def _rebound(self) -> list[str]:
-        """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
-        try:
-            now = self._renew()
-        except Exception as error:  # it could be captured before
-            return [f"what it captures ({error})"]
-        if now.digest == self._fingerprint.digest:
-            return []
-        before = {part.name: part.digest for part in self._fingerprint.parts}
-        names = [part.name for part in now.parts if before.get(part.name) != part.digest]
-        # Something that is gone, or one of two parts of one name, leaves no name to give.
-        return [f"{name} (captured)" for name in names or ["what it captures"]]
+
+def rebound(fingerprint: Fingerprint, renew: Callable[[], Fingerprint]) -> list[str]:
+    """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
+    if fingerprint.guards.hold():
+        return []
+    try:
+        now = renew()
+    except Exception as error:  # it could be captured before
+        return [f"what it captures ({error})"]
+    if now.digest == fingerprint.digest:
+        return []
+    before = {part.name: part.digest for part in fingerprint.parts}
+    names = [part.name for part in now.parts if before.get(part.name) != part.digest]
+    # Something that is gone, or one of two parts of one name, leaves no name to give.
+    return [f"{name} (captured)" for name in names or ["what it captures"]]
 
 
 def describe(paths: list[str]) -> str:

@@ -12,11 +12,12 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions"},
+    {"errors", "digest", "recent", "classes", "instructions", "regions"},
     {"distributions", "canonical", "bytecode", "guards", "preview"},
     {"fingerprint", "arrays", "values", "signature", "key", "files"},
-    {"code_values", "mutation", "codec", "columns", "libraries"},
-    {"entry", "stores", "frames"},
+    {"code_values", "mutation", "codec", "columns", "libraries", "kinds"},
+    {"entry", "stores", "frames", "reach"},
+    {"replay"},
     {"layer"},
     {"explain"},
     {"decorator"},
