@@ -18,8 +18,8 @@ from typing import Any
 from hashcache.canonical import atom_digest, is_atom
 from hashcache.codec import CODECS, Buffer, Codec, Payload, own
 from hashcache.errors import UnencodableError
+from hashcache.facets import DoesNotFitError, Step
 from hashcache.fingerprint import Fingerprint
-from hashcache.kinds import DoesNotFitError, Step
 from hashcache.mutation import rebound
 from hashcache.reach import Reach
 from hashcache.recent import MISS
