@@ -54,6 +54,28 @@ def test_how_parts_are_shared_is_in_the_key(tmp_path_factory, recipe, other, pro
             assert nests.seen(arguments, run(arguments, program), *objects) == expected
 
 
+STAGE: list[Any] = []
+
+
+@given(nests.recipes(), nests.programs)
+def test_captured_values_take_part_as_arguments_do(tmp_path_factory, recipe, program):
+    cache = Cache(tmp_path_factory.mktemp("cache"))
+
+    @cache(mutation="replay")
+    def run(argument, program):
+        return nests.change([STAGE, argument], program), STAGE
+
+    for number in range(3):
+        sights = []
+        for function in (run.uncached, run):
+            objects, arguments = nests.build(recipe)
+            STAGE[:] = arguments
+            sights.append(nests.seen(function(objects[-1], program), STAGE, *objects))
+        assert sights[0] == sights[1], number
+    assert run.stats() == {"hits": 2, "misses": 1}
+    STAGE.clear()
+
+
 LOG: list[Any] = []
 TABLE: dict[str, Any] = {"rows": []}
 COUNT = 0
@@ -591,3 +613,23 @@ def test_something_new_that_cannot_be_pickled_costs_no_answer():
     for _ in range(2):
         with pytest.warns(MutationWarning, match=r"holder\.items.*not me"):
             assert f(Holder([])) == 1
+
+
+def test_the_right_element_of_a_set_is_changed():
+    """Whatever the order in which the elements come, which depends on where they lie."""
+
+    @hashcache(mutation="replay")
+    def f(holders):
+        for holder in holders:
+            if "b" in holder.items:
+                holder.items.append("c")
+        return next(holder for holder in holders if "b" in holder.items)
+
+    kept = []
+    for _ in range(20):
+        holders = [Holder([name]) for name in "dbae"]
+        kept.append(holders)
+        assert f(set(holders)) is holders[1]
+        assert [holder.items for holder in holders] == [["d"], ["b", "c"], ["a"], ["e"]]
+        kept.append([Holder([]) for _ in range(len(kept) % 7)])
+    assert f.stats() == {"hits": 19, "misses": 1}
