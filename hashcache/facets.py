@@ -116,6 +116,8 @@ class _Dict(Facet):
     def prepare(self, value: Any, content: Any) -> Step:
         base = self._base
         fresh = dict(content[0])  # asks keys for their hashes, which may fail
+        if len(fresh) != len(content[0]):
+            raise DoesNotFitError("keys that were different are equal now")
 
         def step() -> None:
             base.clear(value)
@@ -141,6 +143,8 @@ class _Set(Facet):
 
     def prepare(self, value: Any, content: Any) -> Step:
         fresh = set(content)
+        if len(fresh) != len(content):
+            raise DoesNotFitError("elements that were different are equal now")
 
         def step() -> None:
             value.clear()
@@ -255,8 +259,8 @@ class Attributes(Facet):
 
     def fits(self, value: Any) -> bool:
         """Return whether the canonical form shows all of them too."""
-        if self._has_dict and type(value.__dict__) is not dict:
-            return False
+        if self._has_dict and (type(value.__dict__) is not dict or value.__dict__ is not value.__dict__):
+            return False  # what a property of the class's own says
         return self._is_told or not (self._slots or value.__dict__)
 
     def parts(self, value: Any) -> Parts:

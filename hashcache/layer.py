@@ -206,7 +206,7 @@ class Layer:
     def _compute_with_changes(self, call: Call, reach: Reach, compute: Callable[[], R], policy: Policy) -> R:
         from hashcache.replay import Before, UnrepeatableError
 
-        before = Before(reach, call.fingerprint, call.renew)
+        before = Before(reach, call.arguments, call.fingerprint, call.renew, call.relax)
         started = time.perf_counter()
         value = compute()
         seconds = time.perf_counter() - started

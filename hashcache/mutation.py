@@ -96,6 +96,18 @@ def rebound(fingerprint: Fingerprint, renew: Callable[[], Fingerprint]) -> list[
     return [f"{name} (captured)" for name in names or ["what it captures"]]
 
 
+def changed_values(
+    arguments: Iterable[Argument], fingerprint: Fingerprint, relax: Iterable[str] = ()
+) -> list[str]:
+    """Return the names of arguments and captured values that are no longer what they were."""
+    names = [
+        argument.name
+        for argument in arguments
+        if argument.mutable and _argument_digest(argument.name, argument.value, relax) != argument.digest
+    ]
+    return names + [f"{watched.name} (captured)" for watched in fingerprint.watched if watched.changed()]
+
+
 def describe(paths: list[str]) -> str:
     """Return changed paths as a short list for a message."""
     more = f" and {len(paths) - _SHOWN} more" if len(paths) > _SHOWN else ""

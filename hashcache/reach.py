@@ -118,7 +118,8 @@ class Reach:
             except Exception:  # a key whose repr fails
                 names.append("[...]")
             where = self._where[owner] if owner is not None else where
-        return "".join(reversed(names))
+        path = "".join(reversed(names))
+        return path if len(path) <= 200 else f"{path[:80]}...{path[-80:]}"
 
     def inside_of_leaves(self) -> Iterator[object]:
         """Yield what was met inside of things that are taken as a whole, and is not code or a number."""

@@ -20,7 +20,7 @@ from hashcache.codec import CODECS, Buffer, Codec, Payload, own
 from hashcache.errors import UnencodableError
 from hashcache.facets import DoesNotFitError, Step
 from hashcache.fingerprint import Fingerprint
-from hashcache.mutation import rebound
+from hashcache.mutation import Argument, changed_values, rebound
 from hashcache.reach import Reach
 from hashcache.recent import MISS
 from hashcache.regions import Region, clusters, region_of
@@ -52,16 +52,28 @@ class Before:
     Parameters
     ----------
     reach : Reach
+    arguments : iterable of Argument
+        Those that `reach` was made from.
     fingerprint : Fingerprint
         Of the function before the call.
     renew : callable
         Returns the fingerprint of the function now.
+    relax : iterable of str
     """
 
-    def __init__(self, reach: Reach, fingerprint: Fingerprint, renew: Callable[[], Fingerprint]) -> None:
+    def __init__(
+        self,
+        reach: Reach,
+        arguments: Iterable[Argument],
+        fingerprint: Fingerprint,
+        renew: Callable[[], Fingerprint],
+        relax: Iterable[str] = (),
+    ) -> None:
         self._reach = reach
+        self._arguments = arguments
         self._fingerprint = fingerprint
         self._renew = renew
+        self._relax = relax
         self._held: list[_Held] = []
         self._failure: Exception | None = None
         try:
@@ -85,6 +97,10 @@ class Before:
                 raise self._failure
             self._check()
             changes = list(self._changes())
+            # Found by other means, for whatever a kind does not show.
+            unseen = [] if changes else changed_values(self._arguments, self._fingerprint, self._relax)
+            if unseen:
+                raise UnrepeatableError(unseen, "what changed in it cannot be told")
         except UnrepeatableError:
             raise
         except Exception as error:
@@ -183,6 +199,8 @@ class _Writer:
         return None
 
     def reducer_override(self, value: Any) -> Any:
+        if type(value) is object:
+            raise UnencodableError("a bare object() is told from another only by its identity")
         region = region_of(value, _NEW)
         if region is not None:
             self.regions.append(region)

@@ -80,6 +80,7 @@ LOG: list[Any] = []
 TABLE: dict[str, Any] = {"rows": []}
 COUNT = 0
 TOO_LATE = False
+SENTINEL = object()
 
 
 class Counter:
@@ -331,6 +332,7 @@ def rebind(x):
         (lambda x: x.append(i for i in ()), list, "x", "cannot be stored"),
         (lambda x: x.__setitem__("view", x["a"][1:]), lambda: {"a": np.zeros(3)}, "x", "shares memory"),
         (lambda x: x.extend([y := np.zeros(3), y[1:]]), list, "x", "shares memory"),
+        (lambda x: x.append(SENTINEL), list, "x", "identity"),
         (lambda x: x.append(x[0].value), lambda: [Opinionated()], "x", "taken as a whole"),
     ],
 )  # fmt: skip
