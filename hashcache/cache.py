@@ -77,7 +77,7 @@ class Cache:
             raise ValueError("a cache has a location or a store, not both")
         self._location = None if location is None else Path(location)
         self._store = store
-        self._made: tuple[Path, Store] | None = None
+        self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
         self.recent = Recent(memory)
         self._functions = Layer("function", cache=self)
@@ -103,7 +103,7 @@ class Cache:
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
         self._location = Path(location)
-        self._store = None
+        self._store = self._made = None
         self.recent.clear()
 
     @property
@@ -111,11 +111,10 @@ class Cache:
         """The store at the location."""
         if self._store is not None:
             return self._store
-        location = self.location
-        if self._made is None or self._made[0] != location:
-            self._made = (location, DirectoryStore(location))
-            self.recent.clear()
-        return self._made[1]
+        if self._made is None:
+            self._location = self.location  # from here on, whatever becomes of the environment
+            self._made = DirectoryStore(self._location)
+        return self._made
 
     @property
     def verbose(self) -> bool:

@@ -13,14 +13,14 @@ import sys
 from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
-from hashcache.digest import Framed, digest_frame
+from hashcache.digest import Framed, digest_frame, digest_frames, frame_head
 from hashcache.errors import UncanonicalError
 
 Handler = Callable[[Any, "Sink"], None]
 
 # `marshal` writes any buffer as plain bytes, so only these exact types may reach it. Version 2 of its
 # format knows neither references nor interned strings: bytes are equal exactly when values are.
-_ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
+ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 ATOM = b"atom"  # marks values without parts in an outline
 _NESTS = frozenset({tuple, list, dict})
 _MARSHAL_VERSION = 2
@@ -59,14 +59,10 @@ def _marshal(value: Any) -> bytes:
     return marshal.dumps(value, _MARSHAL_VERSION)
 
 
-def is_atom(value: object) -> bool:
-    """Whether a value is a builtin scalar, and of no subclass."""
-    return type(value) in _ATOMS
-
-
 def atom_digest(value: object) -> bytes:
     """Return the digest of a builtin scalar, without a walk."""
-    return digest_frame("plain", _marshal(value))
+    data = _marshal(value)
+    return digest_frames(frame_head("plain", len(data)) + data)
 
 
 class _Nest(NamedTuple):
@@ -122,7 +118,7 @@ class Walk:
             The value, or a part of it, has no canonical form. Names the path.
         """
         kind = type(value)
-        if kind in _ATOMS:
+        if kind in ATOMS:
             digest = atom_digest(value)
             self._record(digest, ATOM)
             return digest
@@ -201,7 +197,7 @@ class Walk:
         if kind is dict:
             kinds.update(map(type, value.values()))
         size, height, mutable = len(value) + 1, 0, kind is not tuple
-        nested = kinds - _ATOMS
+        nested = kinds - ATOMS
         if not nested:
             return _Nest(size, height, mutable)
         if not nested <= _NESTS:
@@ -280,7 +276,7 @@ def register(kind: type, handler: Callable[[Any], object]) -> None:
     """
     if not isinstance(kind, type):
         raise TypeError(f"register takes a class, not {kind!r}")
-    if kind in _exact or kind in _ATOMS or kind in _NESTS:
+    if kind in _exact or kind in ATOMS or kind in _NESTS:
         raise TypeError(f"the canonical form of {type_name(kind)} is fixed; register a subclass of it")
     _registered[kind] = _substitute(handler)
     _resolved.clear()

@@ -18,7 +18,7 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
-@dataclass(frozen=True)
+@dataclass(slots=True)
 class Payload:
     """An encoded value: a description that JSON can hold, and raw buffers beside it."""
 
@@ -100,7 +100,7 @@ class _Description:
 
 
 def _build(described: Any, frames: Sequence[Buffer]) -> Any:
-    if described is None or type(described) in (bool, str):
+    if type(described) is not list:
         return described
     kind, *parts = described
     if kind == "list":
@@ -114,7 +114,8 @@ def _build(described: Any, frames: Sequence[Buffer]) -> Any:
     return _BUILDERS[kind](parts[0])
 
 
-# JSON keeps bool, None and text as they are; what it would bend is spelled out.
+_EXACT = 2**53  # whole numbers up to here every reader of JSON keeps as they are
+# JSON keeps bool, None, text and most numbers as they are; what it would bend is spelled out.
 _PLAIN: dict[type, tuple[Callable[[Any], Any]]] = {
     type(None): (lambda value: None,),
     bool: (lambda value: value,),
@@ -123,15 +124,15 @@ _PLAIN: dict[type, tuple[Callable[[Any], Any]]] = {
             value if _is_unicode(value) else ["text", _encode64(value.encode("utf-8", "surrogatepass"))]
         ),
     ),
-    int: (lambda value: ["int", f"{value:x}"],),
-    float: (lambda value: ["float", value.hex() if math.isfinite(value) else _bits(value)],),
-    complex: (lambda value: ["complex", [_PLAIN[float][0](value.real), _PLAIN[float][0](value.imag)]],),
+    int: (lambda value: value if abs(value) <= _EXACT else ["int", f"{value:x}"],),
+    float: (lambda value: value if math.isfinite(value) else ["float", struct.pack(">d", value).hex()],),
+    complex: (lambda value: ["complex", struct.pack(">dd", value.real, value.imag).hex()],),
     bytes: (lambda value: ["bytes", _encode64(value)],),
 }
 _BUILDERS: dict[str, Callable[[Any], Any]] = {
     "int": lambda text: int(text, 16),
-    "float": lambda text: _from_bits(text) if text.startswith("bits") else float.fromhex(text),
-    "complex": lambda parts: complex(_BUILDERS["float"](parts[0][1]), _BUILDERS["float"](parts[1][1])),
+    "float": lambda text: struct.unpack(">d", bytes.fromhex(text))[0],  # a NaN carries a payload
+    "complex": lambda text: complex(*struct.unpack(">dd", bytes.fromhex(text))),
     "bytes": base64.b64decode,
     "text": lambda text: base64.b64decode(text).decode("utf-8", "surrogatepass"),
 }
@@ -147,14 +148,6 @@ def _is_unicode(text: str) -> bool:
 
 def _encode64(data: bytes) -> str:
     return base64.b64encode(data).decode()
-
-
-def _bits(value: float) -> str:
-    return "bits" + struct.pack(">d", value).hex()  # NaN carries a payload
-
-
-def _from_bits(text: str) -> float:
-    return float(struct.unpack(">d", bytes.fromhex(text[4:]))[0])
 
 
 def _describe_array(value: Any, frames: list[Buffer]) -> Any:

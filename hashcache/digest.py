@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from functools import lru_cache
 
 from xxhash import xxh3_128, xxh3_128_digest
 
 _FRAME = struct.Struct("<HQ")
 
 DIGEST_SIZE = 16
+digest_frames = xxh3_128_digest  # of whole frames, made before by `frame_head` and their data
 
 
 class Framed:
@@ -32,16 +34,6 @@ class Framed:
     def __init__(self) -> None:
         self._state = xxh3_128()
 
-    def copy(self) -> Framed:
-        """Return a sink that goes on from here."""
-        other = Framed.__new__(Framed)
-        other._state = self._state.copy()
-        return other
-
-    def write_framed(self, frames: bytes) -> None:
-        """Append whole frames, made before by `frame_head` and their data."""
-        self._state.update(frames)
-
     def write(self, tag: str, data: bytes | memoryview = b"") -> None:
         """Append one frame; `data` is any C-contiguous buffer of bytes."""
         name = tag.encode()
@@ -53,6 +45,7 @@ class Framed:
         return self._state.digest()
 
 
+@lru_cache(maxsize=4096)
 def frame_head(tag: str, length: int) -> bytes:
     """Return what precedes the data of a frame of this length."""
     name = tag.encode()

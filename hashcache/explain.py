@@ -50,7 +50,7 @@ class Explanation:
 def explain(call: Call) -> Explanation:
     """Return whether a call would be a hit and, if not, how it differs from the nearest stored one."""
     parts = call.parts()
-    hit = call.layer.read(call.key, Counter()) is not None
+    hit = call.layer.holds(call, Counter())
     changes = None if hit else _changes(call, parts)
     if hit:
         reason = "stored"

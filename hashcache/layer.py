@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import time
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload, encode
-from hashcache.digest import Framed
+from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
     MutationError,
@@ -48,7 +49,8 @@ class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
     layer: Layer
-    key: Key
+    function: str
+    digest: bytes
     version: str
     fingerprint: Fingerprint
     arguments: list[Argument]
@@ -58,9 +60,14 @@ class Call:
     reach: Reach | None = None  # what the call can change, where changes are repeated
 
     @property
-    def function(self) -> str:
-        """Name of the function that is called."""
-        return self.key.function
+    def key(self) -> Key:
+        """What the call is looked up under, for people."""
+        return Key(self.layer.name, self.function, self.digest.hex())
+
+    @property
+    def name(self) -> str:
+        """Where a store keeps the result."""
+        return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments."""
@@ -113,6 +120,7 @@ class Layer:
             raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
         self.name = name
         self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
+        self._codec_of = {codec.name: codec for codec in reversed(self.codecs)}
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
@@ -132,10 +140,8 @@ class Layer:
 
         return Cached(function, self, Options.of(options))
 
-    def prepare(
-        self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint
-    ) -> Framed:
-        """Return the sink of a key, with everything in it but the arguments."""
+    def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
+        """Return what stands for everything in a key but the arguments."""
         sink = Framed()
         sink.write("format", _KEY_FORMAT)
         for part in self.salt_parts(version):
@@ -143,7 +149,7 @@ class Layer:
         sink.write("function", function.encode())
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
-        return sink
+        return frame_head("function", DIGEST_SIZE) + sink.digest()
 
     @property
     def has_fixed_salt(self) -> bool:
@@ -161,6 +167,7 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
+        cache = self.cache
         value = self.look_up(call, policy.stats)
         if value is not MISS:
             policy.stats["hits"] += 1
@@ -168,24 +175,24 @@ class Layer:
             replays = call.reach is not None and call.reach.objects
             if call.short is not None and not replays and is_immutable(value):
                 size = sum(size_of(argument.value) for argument in call.arguments)
-                self.cache.recent.put(call.short, value, size + size_of(value))
-            if self.cache.talks():
-                self.cache.log("hit %s", call.key)
+                cache.recent.put(call.short, value, size + size_of(value))
+            if cache.talks():
+                cache.log("hit %s", call.key)
             return value  # type: ignore[no-any-return]
-        if self.cache.talks():
+        if cache.talks():
             from hashcache.explain import explain
 
             try:
                 reason = explain(call).reason
             except Exception as error:  # a reason that cannot be given costs nobody the answer
                 reason = f"for a reason that cannot be told ({error!r})"
-            self.cache.log("%s computed: %s", call.function, reason)
+            cache.log("%s computed: %s", call.function, reason)
         return self.compute(call, compute, policy)
 
     def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Compute the result of a call, and store it if the call changed nothing that a hit would not."""
         policy.stats["misses"] += 1
-        self.cache.recent.discard(call.key.name)
+        self.cache.recent.discard(call.name)
         if call.reach is not None:
             return self._compute_with_changes(call, call.reach, compute, policy)
         look_back = (
@@ -228,26 +235,24 @@ class Layer:
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
-        name = call.key.name
-        kept = self.cache.recent.get(name)
+        cache, name = self.cache, call.name
+        recent = cache.recent
+        kept = recent.get(name)
         if kept is MISS:
-            found = self.read(call.key, stats)
-            if found is None:
+            kept, size = self.read(name, call, stats)
+            if kept is None:
                 return MISS
-            header, payload, size = found
-            codec = next((codec for codec in self.codecs if codec.name == header["codec"]), None)
-            if codec is None and header["codec"] != REPLAY:
-                return MISS
-            if not payload.is_own:
-                self.cache.recent.put(name, (codec, payload), size)
-        else:
-            codec, payload = kept
+            if size <= recent.largest and not kept[1].is_own:
+                recent.put(name, kept, size)
+        codec, payload, _ = kept
         try:
-            if codec is not None:
-                return codec.decode(payload)
-            from hashcache.replay import replay
+            if codec == REPLAY and call.reach is not None:
+                from hashcache.replay import replay
 
-            return MISS if call.reach is None else replay(payload, call.reach, self.codecs)
+                return replay(payload, call.reach, self.codecs)
+            if codec not in self._codec_of:
+                return MISS
+            return self._codec_of[codec].decode(payload)
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
                 ("decode", name),
@@ -257,32 +262,33 @@ class Layer:
             )
             return MISS
 
-    def read(self, key: Key, stats: Counter[str]) -> tuple[dict[str, Any], Payload, int] | None:
-        """Return key and codec, payload and size of what is stored under a key, checked; or None."""
+    def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
+        """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         try:
-            data = self.cache.store.get(key.name)
+            data = self.cache.store.get(name)
         except OSError as error:
             self._store_failed("read", error, stats)
-            return None
+            return None, 0
         if data is None:
-            return None
+            return None, 0
+        state = getattr(data, "state", None)
+        checked = state is not None and self.cache.recent.get(("checked", name)) == state
         try:
-            header, payload = entry.unpack(data, about=False)
-            if header.get("key") != str(key):
-                raise TornEntryError(f"it is the entry of {header.get('key')}")
+            found = entry.unpack(data, call.digest, checked)
+            if state is not None and not checked:
+                self.cache.recent.put(("checked", name), state, 0)
+            return found, len(data)
         except UnknownFormatError:
-            self._foreign.add(key.name)  # another version's, and that version may want it
-            return None
+            self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
             stats["torn"] += 1
             self.cache.warn_once(
-                ("torn", key.name),
-                f"the stored entry of {key} is damaged ({error}); it is dropped and computed again",
+                ("torn", name),
+                f"the stored entry of {call.key} is damaged ({error}); it is dropped and computed again",
                 StoreWarning,
             )
-            self._drop(key.name)
-            return None
-        return header, payload, len(data)
+            self._drop(name)
+        return None, 0
 
     def keep(
         self,
@@ -293,11 +299,11 @@ class Layer:
         encoded: tuple[str, Payload] | None = None,
     ) -> None:
         """Store a result; whatever goes wrong is said once and costs nobody the answer."""
-        if call.key.name in self._foreign:
+        if call.name in self._foreign:
             return
         try:
             codec, payload = encode(value, self.codecs) if encoded is None else encoded
-            pieces = entry.pack(self._header(call, value, codec, seconds), payload)
+            pieces = entry.pack(call.digest, codec, payload, self._about(call, value, seconds))
         except Exception as error:  # also of a codec whose description JSON cannot hold
             policy.stats["unstored"] += 1
             if policy.on_uncacheable == "ignore":
@@ -314,21 +320,18 @@ class Layer:
             return
         try:
             self._keep_fingerprint(call)
-            self.cache.store.put(call.key.name, pieces)
+            self.cache.store.put(call.name, pieces)
         except OSError as error:
             self._store_failed("write", error, policy.stats)
 
-    def _header(self, call: Call, value: Any, codec: str, seconds: float) -> dict[str, Any]:
+    def _about(self, call: Call, value: Any, seconds: float) -> dict[str, Any]:
         return {
             "key": str(call.key),
             "layer": self.name,
             "function": call.function,
-            "codec": codec,
             "created": time.time(),
             "seconds": seconds,
-            "python": sys.version.partition(" ")[0],
-            "host": os.uname().nodename if hasattr(os, "uname") else "",
-            "user": _user(),
+            **_computed_by(),
             "result": preview(value),
             "parts": [part.row() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
@@ -337,14 +340,11 @@ class Layer:
     def _keep_fingerprint(self, call: Call) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        try:
-            listed = self.cache.header(name)
-        except OSError:  # a store that cannot be read may be one that can be written
-            listed = None
-        if listed is None:
-            rows = [part.row() for part in call.fingerprint.parts]
-            header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
-            self.cache.store.put(name, entry.pack(header, Payload(None, ())))
+        if self.cache.store.size(name):
+            return
+        rows = [part.row() for part in call.fingerprint.parts]
+        header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
+        self.cache.store.put(name, entry.pack(call.fingerprint.digest, "", Payload(None, ()), header))
 
     def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
         stats[f"failed to {what}"] += 1
@@ -365,10 +365,14 @@ class Layer:
         """Delete the results of one function or of the whole layer; return how many there were."""
         return self.cache.clear(group_name(self.name, function) if function is not None else self.name)
 
-    def forget(self, key: Key) -> bool:
-        """Delete the result of one key; return whether there was one."""
+    def holds(self, call: Call, stats: Counter[str]) -> bool:
+        """Return whether the result of a call is stored."""
+        return self.read(call.name, call, stats)[0] is not None
+
+    def forget(self, call: Call) -> bool:
+        """Delete the result of a call; return whether there was one."""
         self.cache.recent.clear()
-        return self._drop(key.name)
+        return self._drop(call.name)
 
     def _drop(self, name: str) -> bool:
         try:
@@ -387,10 +391,14 @@ class Policy:
     stats: Counter[str]
 
 
-def _user() -> str:
+@functools.cache
+def _computed_by() -> dict[str, str]:
+    """Return the part of the provenance that is the same throughout a process."""
     import getpass  # together with the likes of it a tenth of the time that importing this package takes
 
     try:
-        return getpass.getuser()
+        user = getpass.getuser()
     except (OSError, KeyError):  # no name for this user id
-        return ""
+        user = ""
+    host = os.uname().nodename if hasattr(os, "uname") else ""
+    return {"python": sys.version.partition(" ")[0], "host": host, "user": user}

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from contextlib import suppress
-from typing import NamedTuple
+from dataclasses import dataclass
 
-from hashcache.canonical import ATOM, Walk, atom_digest, is_atom
+from hashcache.canonical import ATOM, ATOMS, Walk, atom_digest
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
 
 _SHOWN = 5
 
 
-class Argument(NamedTuple):
+@dataclass(slots=True)
+class Argument:
     """One argument of a call: its name, its value, and the digest that went into the key."""
 
     name: str
@@ -29,7 +30,7 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     UncanonicalError
         It has no canonical form, or one that differs between two looks.
     """
-    if is_atom(value):
+    if type(value) in ATOMS:
         return Argument(name, value, atom_digest(value), False)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))

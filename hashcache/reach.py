@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from hashcache.canonical import Walk, is_atom
+from hashcache.canonical import ATOMS, Walk
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import origin_of_code
 from hashcache.fingerprint import ArgumentWalk, Watched, fingerprint
@@ -253,7 +253,7 @@ class _Whole(ArgumentWalk):
         self.inside: list[object] = []
 
     def digest(self, value: object) -> bytes:
-        if not is_atom(value):
+        if type(value) not in ATOMS:
             _note(value, self.inside)
         return super().digest(value)
 
@@ -278,7 +278,7 @@ class _CapturedWhole(Walk):
         self.inside = inside
 
     def digest(self, value: object) -> bytes:
-        if not is_atom(value):
+        if type(value) not in ATOMS:
             _note(value, self.inside)
         return super().digest(value)
 

@@ -32,6 +32,7 @@ class Recent:
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
+        self.largest = limit // 8  # one beyond would drive out too many others
         self._items: dict[Hashable, tuple[Any, int]] = {}
         self._bytes = 0
         self._lock = threading.Lock()
@@ -45,7 +46,7 @@ class Recent:
     def put(self, key: Hashable, value: Any, size: int) -> None:
         """Keep a value of so many bytes, its key counted in, and forget the oldest ones beyond the limit."""
         size += _OVERHEAD
-        if size > self.limit // 8:  # one of these would drive out too many others
+        if size > self.largest:
             return
         with self._lock:
             self._bytes += size - self._items.pop(key, (None, 0))[1]

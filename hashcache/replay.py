@@ -15,7 +15,7 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from hashcache.canonical import atom_digest, is_atom
+from hashcache.canonical import ATOMS, atom_digest
 from hashcache.codec import CODECS, Buffer, Codec, Payload, own
 from hashcache.errors import UnencodableError
 from hashcache.facets import DoesNotFitError, Step
@@ -105,7 +105,7 @@ class Before:
             raise
         except Exception as error:
             raise UnrepeatableError(["what cannot be looked at"], f"looking failed with {error!r}") from error
-        if not changes and is_atom(value):
+        if not changes and type(value) in ATOMS:
             return None
         try:
             payload, refers = _encode(self._reach, value, changes, codecs)
@@ -155,7 +155,7 @@ def _same(old: list[Any], new: list[Any]) -> bool:
     if all(map(operator.is_, old, new)):
         return True
     return all(
-        a is b or (type(a) is type(b) and is_atom(a) and atom_digest(a) == atom_digest(b))
+        a is b or (type(a) is type(b) and type(a) in ATOMS and atom_digest(a) == atom_digest(b))
         for a, b in zip(old, new, strict=True)
     )
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import mmap
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hashcache.codec import Buffer
+
+Data = bytes | bytearray | mmap.mmap
 
 
 class Store(Protocol):
@@ -15,10 +18,10 @@ class Store(Protocol):
     `OSError` where the place cannot be reached; callers compute instead.
     """
 
-    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
+    def get(self, name: str, size: int | None = None) -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
 
-        A `bytearray` is the caller's own: values may be made of it without a copy.
+        What can be written to is the caller's own: values may be made of it without a copy.
         """
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:

@@ -3,16 +3,127 @@
 from __future__ import annotations
 
 import contextlib
+import functools
+import mmap
 import os
+import platform
 import stat
+import sys
+import time
+import weakref
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
+from hashcache.stores.base import Data
+
+if TYPE_CHECKING:
+    from filelock import FileLock
 
 _FORMAT = "v1"
+_LOCKS = "locks"
 _PARTIAL = ".partial"
-_SMALL = 65_536
+_SMALL = 8_192  # bytes that are read at once
+_LARGE = 65_536  # bytes beyond which a file is mapped
+_SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
+_TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
+
+
+class _Map(mmap.mmap):
+    """A private map of a file: writing to it changes nobody else's bytes.
+
+    Attributes
+    ----------
+    state : tuple or None
+        Equal for two maps exactly if the file was not changed in between; None for a file so young that
+        its times could not tell.
+    """
+
+    state: tuple[int, ...] | None = None
+
+
+def _mapped(handle: int, status: os.stat_result) -> _Map | None:
+    """Map a file; None where that is not wise."""
+    if _TRACKED:
+        # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
+        if len(_maps) >= _most_maps():
+            return None
+        more: dict[str, Any] = {}
+    else:
+        more = {"trackfd": False}
+    try:
+        found = _Map(handle, 0, access=mmap.ACCESS_COPY, **more)
+    except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
+        return None
+    if _TRACKED:
+        _maps.add(found)
+    if time.time_ns() - status.st_ctime_ns > _SETTLED:
+        found.state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
+    return found
+
+
+_TRACKED = sys.version_info < (3, 13)
+_maps: weakref.WeakSet[_Map] = weakref.WeakSet()
+
+
+@functools.cache
+def _most_maps() -> int:
+    import resource
+
+    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
+
+
+def _read(handle: int, status: os.stat_result) -> bytearray:
+    length = status.st_size
+    data = bytearray(length)
+    os.lseek(handle, 0, os.SEEK_SET)
+    with open(handle, "rb", buffering=0, closefd=False) as file:
+        place = 0
+        while place < length:  # one read may stop short of the end
+            count = file.readinto(memoryview(data)[place:])
+            if not count:
+                break
+            place += count
+    return data
+
+
+class DirectoryLock:
+    """A lock that its owner's death gives back, as a file that is there while it is held.
+
+    A file that is still there says that its last owner died: whoever gives the lock back deletes it.
+    """
+
+    def __init__(self, lock: FileLock) -> None:
+        self._lock = lock
+        self._path = lock.lock_file
+        try:
+            self.was_left = os.stat(self._path).st_size > 0
+            with open(self._path, "w") as file:
+                file.write(f"{os.getpid()} {platform.node()}\n")
+        except FileNotFoundError:  # its last owner has just deleted it
+            self.was_left = False
+
+    @classmethod
+    def taken(cls, path: str) -> DirectoryLock | None:
+        """Take the lock at a path; None if somebody else has it."""
+        from filelock import FileLock, Timeout
+
+        try:
+            lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
+            lock.acquire()
+        except Timeout:
+            return None
+        except NotImplementedError as error:
+            raise OSError(str(error)) from error
+        return cls(lock)
+
+    def release(self) -> None:
+        """Delete the file and give the lock back."""
+        with contextlib.suppress(OSError):
+            os.unlink(self._path)
+        self._lock.release()
 
 
 class DirectoryStore:
@@ -31,33 +142,32 @@ class DirectoryStore:
     def __init__(self, location: str | os.PathLike[str]) -> None:
         self.location = Path(location).expanduser().absolute()
         self._root = str(self.location)
+        self._base = f"{self._root}/{_FORMAT}/"
+        self._owner = os.getuid() if hasattr(os, "getuid") else 0
+        self._trusted_until = 0.0
 
     def __repr__(self) -> str:
         return f"DirectoryStore({str(self.location)!r})"
 
-    def get(self, name: str, size: int | None = None) -> bytes | bytearray | None:
+    def get(self, name: str, size: int | None = None) -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
-        if not self._exists():
-            return None
+        if monotonic() > self._trusted_until:
+            if not self._exists():
+                return None
+            self._trusted_until = monotonic() + _TRUSTED_FOR
         try:
             handle = os.open(self._path(name), os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
+            self._exists()  # or something else is in its place
             return None
         try:
-            if size is not None:
-                return os.read(handle, size)
-            length = os.fstat(handle).st_size
-            if length <= _SMALL:  # most entries; without a file object around it, half the time
-                return os.read(handle, _SMALL)
-            data = bytearray(length)
-            with open(handle, "rb", buffering=0, closefd=False) as file:
-                place = 0
-                while place < length:  # one read may stop short of the end
-                    count = file.readinto(memoryview(data)[place:])
-                    if not count:
-                        break
-                    place += count
-            return data
+            start = os.read(handle, _SMALL if size is None else size)
+            if size is not None or len(start) < _SMALL:  # most entries, with as few calls as can be
+                return start
+            status = os.fstat(handle)
+            if status.st_size <= _LARGE:
+                return start + os.read(handle, _LARGE)
+            return _mapped(handle, status) or _read(handle, status)
         finally:
             os.close(handle)
 
@@ -114,9 +224,23 @@ class DirectoryStore:
         except OSError:
             return 0
 
+    def lock(self, name: str) -> DirectoryLock | None:
+        """Take the lock of `name`; None if somebody else has it.
+
+        Raises
+        ------
+        OSError
+            The file system has no locks, or the directory cannot be written.
+        """
+        if not self._exists():
+            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
+        folder = self.location / _LOCKS
+        folder.mkdir(mode=0o700, exist_ok=True)
+        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}")
+
     def _path(self, name: str) -> str:
-        group, _, digest = name.rpartition("/")
-        return f"{self._root}/{_FORMAT}/{group}/{digest[:2]}/{digest[2:]}"
+        cut = name.rfind("/") + 3  # the first two digits are a folder
+        return f"{self._base}{name[:cut]}/{name[cut:]}"
 
     def _make_folders(self, name: str) -> None:
         folder = self.location
@@ -126,16 +250,18 @@ class DirectoryStore:
             folder.mkdir(mode=0o700, exist_ok=True)
 
     def _exists(self) -> bool:
-        # Looked at every time, since what was deleted can be made again by somebody else.
+        # Looked at again and again: what was deleted can be made again by somebody else.
+        self._trusted_until = 0.0
         try:
             status = os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):
             return False
-        if not stat.S_ISDIR(status.st_mode):
+        mode = status.st_mode
+        if mode & 0o170022 == stat.S_IFDIR and status.st_uid == self._owner:
+            return True
+        if not stat.S_ISDIR(mode):
             raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
-        if hasattr(os, "getuid") and (status.st_uid != os.getuid() or status.st_mode & 0o022):
-            raise PermissionError(
-                f"{self.location} belongs to or is writable by somebody else, who could plant entries "
-                f"that run code here; make it yours alone (chmod 700) or choose another location"
-            )
-        return True
+        raise PermissionError(
+            f"{self.location} belongs to or is writable by somebody else, who could plant entries "
+            f"that run code here; make it yours alone (chmod 700) or choose another location"
+        )

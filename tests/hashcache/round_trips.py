@@ -12,6 +12,8 @@ import numpy as np
 from hashcache import Codec, entry
 from hashcache.codec import CODECS, encode
 
+KEY = bytes(range(16))
+
 
 @dataclass
 class Model:
@@ -22,8 +24,8 @@ class Model:
 
 
 def decode(data: bytes | bytearray, codecs: Sequence[Codec]) -> Any:
-    header, payload = entry.unpack(data)
-    (codec,) = (codec for codec in codecs if codec.name == header["codec"])
+    name, payload, _ = entry.unpack(data, KEY)
+    (codec,) = (codec for codec in codecs if codec.name == name)
     return codec.decode(payload)
 
 
@@ -31,7 +33,7 @@ def stored(value: Any, codecs: Sequence[Codec] = CODECS, by: str | None = None) 
     """The bytes of an entry: a description has to survive its JSON."""
     name, payload = encode(value, codecs)
     assert by is None or name == by
-    return bytearray().join(entry.pack({"codec": name}, payload))
+    return bytearray().join(entry.pack(KEY, name, payload, {}))
 
 
 def round_trip(value: Any, by: str | None = None) -> Any:

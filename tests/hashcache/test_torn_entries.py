@@ -110,8 +110,8 @@ def test_an_entry_of_another_format_version_is_a_miss_and_left_alone(location: P
     data = bytearray(whole)
     data[8:12] = (7).to_bytes(4, "little")
     length = int.from_bytes(data[12:16], "little") + int.from_bytes(data[16:20], "little")
-    data[48:64] = xxh3_128_digest(bytes(data[:32] + data[64 : 64 + length]))
-    data[32:48] = xxh3_128_digest(bytes(data[:32] + data[48:]))
+    data[64:80] = xxh3_128_digest(bytes(data[:64] + data[80 : 80 + length]))
+    data[-16:] = xxh3_128_digest(bytes(data[:-16]))
     stored_at.write_bytes(data)
     for _ in range(2):
         value, categories = said(lambda: first(3))
