@@ -203,6 +203,10 @@ class _Writer:
             raise UnencodableError("a bare object() is told from another only by its identity")
         region = region_of(value, _NEW)
         if region is not None:
+            whole = _whole_of(region, self.reach.regions)
+            if whole is not None:
+                layout = value.shape, value.strides, value.dtype, value.flags.writeable
+                return _view, (whole.value, value.__array_interface__["data"][0] - whole.low, *layout)
             self.regions.append(region)
         reduce = getattr(super(), "reducer_override", None)
         return NotImplemented if reduce is None else reduce(value)
@@ -216,6 +220,29 @@ class _Writer:
 
 class _Pickler(_Writer, pickle.Pickler):
     pass
+
+
+def _whole_of(region: Region, known: Iterable[Region]) -> Region | None:
+    """Return the array in reach that a new array is a view of; None where a hit could not make that view."""
+    for whole in known:
+        if whole.place >= 0 and whole.low <= region.low and region.high <= whole.high:
+            found: tuple[Any, Any] = whole.value, region.value
+            if all(type(one).__name__ == "ndarray" and not one.dtype.hasobject for one in found):
+                # How the array lies in memory is not in the key, so it has to be the common way.
+                return whole if found[0].flags.c_contiguous else None
+    return None
+
+
+def _view(
+    whole: Any, offset: int, shape: tuple[int, ...], strides: tuple[int, ...], dtype: Any, writeable: bool
+) -> Any:
+    import numpy as np
+
+    if not whole.flags.c_contiguous or (writeable and not whole.flags.writeable):
+        raise DoesNotFitError("the array lies in memory in another way, or is read-only")
+    view: Any = np.ndarray(shape, dtype, whole.reshape(-1).view(np.uint8), offset, strides)
+    view.flags.writeable = writeable
+    return view
 
 
 _NOWHERE = "<dynamic-code>"  # where cloudpickle says that a function is from
@@ -317,9 +344,9 @@ def replay(payload: Payload, reach: Reach, codecs: Sequence[Codec]) -> Any:
         codec = next(codec for codec in codecs if codec.name == name)
         result = codec.decode(Payload(description, payload.frames[count:]))
     text, *buffers = payload.frames[:count]
-    value, changes = _Reader(text, map(own, buffers), reach, result).load()
     steps: list[Step] = []
     try:
+        value, changes = _Reader(text, map(own, buffers), reach, result).load()
         for place, content in changes:
             kind = reach.kinds[place]
             if kind is None:

@@ -180,12 +180,14 @@ def seen(*roots):
     for value in queue:
         named = [(mention(name), mention(part)) for name, part in parts_of(value)]
         lines.append((type(value).__name__, content_of(value), named))
-    return first, lines
+    arrays = [value for value in queue if type(value) is np.ndarray]
+    memory = [np.may_share_memory(one, two) for one in arrays for two in arrays]
+    return first, lines, memory
 
 
 # -- programs ------------------------------------------------------------------------------------------
 
-STEPS = ("put", "new", "take", "clear", "draw", "touch", "pair", "rename", "reorder", "detach")
+STEPS = ("put", "new", "take", "clear", "draw", "touch", "pair", "rename", "reorder", "detach", "view")
 programs = st.lists(st.tuples(st.sampled_from(STEPS), *[st.integers(0, 20)] * 3), max_size=6).map(tuple)
 
 
@@ -215,6 +217,8 @@ def _change(step, value, other, number):
         "pair": lambda: (number, other, [other, other]),
         "rename": lambda: f"text {number}",
     }.get(step, lambda: other)()
+    if step == "view" and type(other) is np.ndarray and other.dtype != object and other.flags.c_contiguous:
+        new = other[number % 3 :]
     shrink = step in ("take", "clear", "detach")
     if isinstance(value, (list, deque)):
         if step == "clear":

@@ -330,7 +330,7 @@ def rebind(x):
         (rebind, list, "global COUNT", "captured name"),
         (lambda x: Counter.instances.append(1), Counter, "Counter|x's class", "inside"),
         (lambda x: x.append(i for i in ()), list, "x", "cannot be stored"),
-        (lambda x: x.__setitem__("view", x["a"][1:]), lambda: {"a": np.zeros(3)}, "x", "shares memory"),
+        (lambda x: x.__setitem__("view", x["a"][1:]), lambda: {"a": np.zeros(6)[::2]}, "x", "shares memory"),
         (lambda x: x.extend([y := np.zeros(3), y[1:]]), list, "x", "shares memory"),
         (lambda x: x.append(SENTINEL), list, "x", "identity"),
         (lambda x: x.append(x[0].value), lambda: [Opinionated()], "x", "taken as a whole"),
@@ -635,3 +635,56 @@ def test_the_right_element_of_a_set_is_changed():
         assert [holder.items for holder in holders] == [["d"], ["b", "c"], ["a"], ["e"]]
         kept.append([Holder([]) for _ in range(len(kept) % 7)])
     assert f.stats() == {"hits": 19, "misses": 1}
+
+
+@pytest.mark.parametrize(
+    "look",
+    [
+        lambda array: array[1:],
+        lambda array: array.T,
+        lambda array: array[::-1, 1],
+        lambda array: array.view(np.uint8)[1],
+        lambda array: array.reshape(-1)[5:],
+        lambda array: np.broadcast_to(array[1], (4, 3)),
+    ],
+)
+@pytest.mark.parametrize("dtype", ["f8", "M8[s]", "i2,f4"])
+def test_a_view_of_an_argument_is_one_on_a_hit(look, dtype):
+    @hashcache(mutation="replay", depends_on=(look,))
+    def f(array, table):
+        table["view"] = look(array)
+        return look(array)
+
+    for number in range(3):
+        array = np.arange(9).astype("i8" if "," in dtype else dtype)
+        array = np.ones((3, 3), dtype) if "," in dtype else array.reshape(3, 3)
+        table: dict[str, Any] = {}
+        result = f(array, table)
+        for view in (result, table["view"]):
+            expected = look(array)
+            assert np.array_equal(view, expected)
+            assert (view.shape, view.strides, view.dtype) == (
+                expected.shape,
+                expected.strides,
+                expected.dtype,
+            )
+            assert view.flags.writeable == expected.flags.writeable
+            assert view.__array_interface__["data"] == expected.__array_interface__["data"]
+        assert f.stats()["hits"] == number
+
+
+def test_a_view_is_made_only_where_the_array_lies_as_it_did():
+    @hashcache(mutation="replay")
+    def f(array):
+        array[0, 1] = 7.0
+        return array[0]
+
+    for order in ("C", "F", "C"):
+        array = np.zeros((2, 3), order=order)
+        with warnings.catch_warnings(record=True) as caught:
+            warnings.simplefilter("always")
+            row = f(array)
+        assert [warning.category for warning in caught] == [MutationWarning] * (order == "F")
+        row[2] = 8.0
+        assert array[0].tolist() == [0.0, 7.0, 8.0]
+    assert f.stats()["hits"] == 1
