@@ -17,6 +17,7 @@ from hashcache.decorator import Cached, Options, Settings
 from hashcache.errors import TornEntryError, UnknownFormatError
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
+from hashcache.lock import Flights
 from hashcache.recent import Recent
 from hashcache.stores import DirectoryStore, Store
 
@@ -80,6 +81,7 @@ class Cache:
         self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
         self.recent = Recent(memory)
+        self.flights = Flights()
         self._functions = Layer("function", cache=self)
         self.verbose = verbose
 
@@ -159,6 +161,11 @@ class Cache:
             Refuse captured locks, loggers and other things without a value.
         relax : tuple of str
             Differences that are to make no difference: ``"dict_order"``.
+        cache_exceptions : tuple of classes
+            Exceptions that are results: stored, and raised again on a hit.
+        lock_timeout : float
+            Seconds to wait while another thread, task or process computes the same; then it is computed here
+            as well.
         location, store, codec
             For this function only, in place of the cache's.
 

@@ -16,6 +16,7 @@ from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.layer import Call, Layer, Policy
 from hashcache.mutation import digest_argument
 from hashcache.recent import MISS, exact_token
+from hashcache.roads import MARKS, Road, answer_coroutine, mark, road_of
 from hashcache.signature import Signature
 
 P = ParamSpec("P")
@@ -38,6 +39,8 @@ class Settings(TypedDict, total=False):
     on_uncacheable: Literal["warn", "raise", "ignore"]
     strict: bool
     relax: tuple[str, ...]
+    cache_exceptions: tuple[type[Exception], ...]
+    lock_timeout: float
 
 
 @dataclass(frozen=True)
@@ -52,6 +55,8 @@ class Options:
     on_uncacheable: str = "warn"
     strict: bool = False
     relax: tuple[str, ...] = ()
+    cache_exceptions: tuple[type[Exception], ...] = ()
+    lock_timeout: float = 600.0
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Options:
@@ -76,6 +81,11 @@ class Options:
             raise OptionError(
                 f"relax={sorted(unknown)} is unknown; there is {', '.join(sorted(RELAXATIONS))}"
             )
+        kinds = self.cache_exceptions
+        if not isinstance(kinds, tuple) or not all(
+            isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds
+        ):
+            raise OptionError(f"cache_exceptions={kinds!r}; pass a tuple of classes of exceptions")
 
 
 class Cached(Generic[P, R]):
@@ -90,7 +100,7 @@ class Cached(Generic[P, R]):
     # Beside `__dict__`, which wrappers copy from what they wrap and which callers can see.
     __slots__ = (
         "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_short_road", "_heads",
-        "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_stats",
+        "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road", "_stats",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -101,12 +111,21 @@ class Cached(Generic[P, R]):
         self._qualname = str(getattr(function, "__qualname__", type(function).__qualname__))
         self._function = options.name or self._qualname
         self._stats: Counter[str] = Counter()
-        self._policy = Policy(options.mutation, options.on_uncacheable, self._stats)
+        self._policy = Policy(
+            options.mutation,
+            options.on_uncacheable,
+            self._stats,
+            options.cache_exceptions,
+            options.lock_timeout,
+        )
         self._fingerprint: Fingerprint | None = None
         self._prepared: tuple[Fingerprint, bytes] | None = None
-        self._has_short_road = layer.has_fixed_salt
+        self._road = road_of(function)
+        self._has_short_road = layer.has_fixed_salt and self._road is None
         self._recent = layer.cache.recent
         self._prepare()
+        if self._road is answer_coroutine:
+            mark(self)
 
     def __repr__(self) -> str:
         return f"<cached {self.__wrapped__!r}>"
@@ -133,7 +152,17 @@ class Cached(Generic[P, R]):
                     if value is not MISS:
                         self._stats["hits"] += 1
                         return value  # type: ignore[no-any-return]
+        if self._road is not None:
+            return self._travel(self._road, args, kwargs)  # type: ignore[no-any-return]
         return self._answer(self._layer.fetch, args, kwargs, found, short)
+
+    def _travel(self, road: Road, args: tuple[Any, ...], kwargs: dict[str, Any], fresh: bool = False) -> Any:
+        """Answer a call of a function that does not simply return."""
+        try:
+            self._bind(*args, **kwargs)
+        except TypeError:
+            return self.__wrapped__(*args, **kwargs)  # which says at once what does not fit
+        return road(self, args, kwargs, fresh)
 
     def _answer(
         self,
@@ -143,15 +172,23 @@ class Cached(Generic[P, R]):
         found: Fingerprint | None = None,
         short: Hashable = None,
     ) -> R:
-        try:
-            call = self._call(args, kwargs, found)
-        except UnbindableError:
-            return self.__wrapped__(*args, **kwargs)  # which says itself what is wrong with the call
-        except Exception as error:  # a value may raise anything when it is looked at
-            self._uncacheable(error)
+        call = self._keyed(args, kwargs, found)
+        if call is None:
             return self.__wrapped__(*args, **kwargs)
         call.short = short
         return road(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
+
+    def _keyed(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Fingerprint | None = None
+    ) -> Call | None:
+        """Return the call with its key; None where it is to be computed without the cache."""
+        try:
+            return self._call(args, kwargs, found)
+        except UnbindableError:
+            return None  # the function says itself what is wrong with the call
+        except Exception as error:  # a value may raise anything when it is looked at
+            self._uncacheable(error)
+            return None
 
     def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Call the function itself; nothing is looked up or stored."""
@@ -159,6 +196,8 @@ class Cached(Generic[P, R]):
 
     def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Compute whatever is stored, and store the result."""
+        if self._road is not None:
+            return self._travel(self._road, args, kwargs, fresh=True)  # type: ignore[no-any-return]
         value = self._answer(self._layer.compute, args, kwargs)
         self._recent.clear()  # which may hold the result of before
         return value
@@ -224,17 +263,20 @@ class Cached(Generic[P, R]):
             argument = digest_argument(name, value, options.relax)
             frames += head + argument.digest
             arguments.append(argument)
-        reach = None
+        reach = decoders = None
         if options.mutation == "replay":
-            from hashcache.reach import Reach  # only those who ask for it pay for its import
+            # Only those who ask for it pay for its import.
+            from hashcache.reach import Reach
+            from hashcache.replay import REPLAY, replay
 
             named = [(argument.name, argument.value) for argument in arguments]
             reach = Reach(named, found.watched, options.relax)
             frames += _SHARING + reach.digest
+            decoders = {REPLAY: lambda payload: replay(payload, reach, layer.codecs)}
         digest = digest_frames(frames)
         return Call(
             layer, self._function, digest, options.version, found, arguments, self._renew, options.relax,
-            reach=reach,
+            decoders=decoders, reach=reach,
         )  # fmt: skip
 
     def _prepare(self) -> None:
@@ -332,7 +374,7 @@ def _cached(value: Cached[..., Any], sink: Sink) -> None:
     sink.part(".%s", "__wrapped__", value.__wrapped__)
     sink.part(".%s", "depends_on", value._options.depends_on)
     # What somebody put on the wrapper, now or later, can be seen by whoever uses it.
-    own = {name: part for name, part in vars(value).items() if name[:2] != "__"}
+    own = {name: part for name, part in vars(value).items() if name[:2] != "__" and name not in MARKS}
     sink.walk.mutable = True
     sink.part("%s", ".__dict__", own)
 

@@ -2,32 +2,27 @@
 
 from __future__ import annotations
 
-import functools
-import os
 import sys
-import time
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
-from hashcache.codec import CODECS, Codec, Payload, encode
+from hashcache.codec import CODECS, Codec, Payload
+from hashcache.computation import Computation, Raised
 from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
-    MutationError,
-    MutationWarning,
     StoreWarning,
     TornEntryError,
-    UncacheableWarning,
-    UnencodableError,
     UnknownFormatError,
 )
 from hashcache.fingerprint import Fingerprint, Part, fingerprint
-from hashcache.key import Key, fingerprint_name, group_name
-from hashcache.mutation import Argument, LookBack, describe, digest_argument
+from hashcache.key import Key, group_name
+from hashcache.lock import StoreLock, Ticket
+from hashcache.mutation import Argument, changed_values, digest_argument
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
 
@@ -40,7 +35,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
-REPLAY = "value with changes"  # what entries of such call their codec
+_WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -57,6 +52,7 @@ class Call:
     renew: Callable[[], Fingerprint]
     relax: tuple[str, ...] = ()
     short: Hashable = None  # under which this process may keep a scalar result
+    decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the codecs of the layer
     reach: Reach | None = None  # what the call can change, where changes are repeated
 
     @property
@@ -167,18 +163,50 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
-        cache = self.cache
-        value = self.look_up(call, policy.stats)
+        value = self.find(call, policy)
         if value is not MISS:
-            policy.stats["hits"] += 1
-            # A scalar that comes with a change of something captured is not all that a hit has to give.
-            replays = call.reach is not None and call.reach.objects
-            if call.short is not None and not replays and is_immutable(value):
-                size = sum(size_of(argument.value) for argument in call.arguments)
-                cache.recent.put(call.short, value, size + size_of(value))
-            if cache.talks():
-                cache.log("hit %s", call.key)
             return value  # type: ignore[no-any-return]
+        lock = self._lock_of(call, policy)
+        boarded = self.cache.flights.board(
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+        )
+        if isinstance(boarded, Ticket):
+            return self.compute(call, compute, policy, boarded)
+        return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
+
+    async def fetch_task(
+        self, call: Call, compute: Callable[[], Awaitable[R]], policy: Policy, fresh: bool
+    ) -> R:
+        """Do the same for a coroutine, while the event loop runs on; compute in any case if `fresh`."""
+        ticket = None
+        if not fresh:
+            value = self.find(call, policy)
+            if value is not MISS:
+                return value  # type: ignore[no-any-return]
+            lock = self._lock_of(call, policy)
+            boarded = await self.cache.flights.board_task(
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+            )
+            if not isinstance(boarded, Ticket):
+                return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
+            ticket = boarded
+        with self.computation(call, policy, ticket) as computation:
+            awaited = await compute()
+            computation.finish(awaited)
+            return awaited
+
+    def compute(
+        self, call: Call, compute: Callable[[], R], policy: Policy, ticket: Ticket | None = None
+    ) -> R:
+        """Compute the result of a call, and store it if the call changed nothing."""
+        with self.computation(call, policy, ticket) as computation:
+            value = compute()
+            computation.finish(value)
+            return value
+
+    def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
+        """Return the context in which to compute the result of a call; says why it is computed."""
+        cache = self.cache
         if cache.talks():
             from hashcache.explain import explain
 
@@ -187,51 +215,38 @@ class Layer:
             except Exception as error:  # a reason that cannot be given costs nobody the answer
                 reason = f"for a reason that cannot be told ({error!r})"
             cache.log("%s computed: %s", call.function, reason)
-        return self.compute(call, compute, policy)
+        return Computation(self, call, policy, ticket)
 
-    def compute(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
-        """Compute the result of a call, and store it if the call changed nothing that a hit would not."""
-        policy.stats["misses"] += 1
-        self.cache.recent.discard(call.name)
-        if call.reach is not None:
-            return self._compute_with_changes(call, call.reach, compute, policy)
-        look_back = (
-            None
-            if policy.mutation == "ignore"
-            else LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
-        )
-        started = time.perf_counter()
-        value = compute()
-        seconds = time.perf_counter() - started
-        changed = look_back.changes() if look_back is not None else []
-        if changed:
-            self._changed(call, changed, "a hit would not repeat the change", policy)
-            return value
-        self.keep(call, value, seconds, policy)
+    def find(self, call: Call, policy: Policy) -> Any:
+        """Return the stored result of a call as a hit, or `MISS`."""
+        value = self.look_up(call, policy.stats)
+        return value if value is MISS else self._hit(call, value, policy)
+
+    def _hit(self, call: Call, value: Any, policy: Policy) -> Any:
+        cache = self.cache
+        policy.stats["hits"] += 1
+        if cache.talks():
+            cache.log("hit %s", call.key)
+        # A scalar that comes with a change of something captured is not all that a hit has to give.
+        replays = call.reach is not None and call.reach.objects
+        if call.short is not None and not replays and is_immutable(value):
+            size = sum(size_of(argument.value) for argument in call.arguments)
+            cache.recent.put(call.short, value, size + size_of(value))
+        elif type(value) is Raised:
+            raise value.error
         return value
 
-    def _compute_with_changes(self, call: Call, reach: Reach, compute: Callable[[], R], policy: Policy) -> R:
-        from hashcache.replay import Before, UnrepeatableError
+    def _lock_of(self, call: Call, policy: Policy) -> Callable[[], StoreLock | None] | None:
+        """Return what takes the lock between processes, where the work saved is worth more than the lock."""
+        if policy.seconds is not None and policy.seconds < _WORTH_A_LOCK:
+            return None
+        return lambda: self.cache.store.lock(call.name)
 
-        before = Before(reach, call.arguments, call.fingerprint, call.renew, call.relax)
-        started = time.perf_counter()
-        value = compute()
-        seconds = time.perf_counter() - started
-        try:
-            payload = before.encode(value, self.codecs)
-        except UnrepeatableError as error:
-            self._changed(call, error.paths, str(error), policy)
-            return value
-        self.keep(call, value, seconds, policy, None if payload is None else (REPLAY, payload))
-        return value
-
-    def _changed(self, call: Call, paths: list[str], reason: str, policy: Policy) -> None:
-        policy.stats["mutated"] += 1
-        message = f"{call.function} changed {describe(paths)}; its result was not stored, because {reason}"
-        if policy.mutation == "error":
-            raise MutationError(message)
-        advice = "pass a copy, or mutation='ignore' if the change does not matter"
-        self.cache.warn(f"{message}; {advice}", MutationWarning)
+    def _look_again(self, call: Call) -> Any:
+        """Return what is stored for a call that waited, or `MISS`."""
+        if call.reach is not None and changed_values(call.arguments, call.fingerprint, call.relax):
+            return MISS  # whoever was waited for changed what both were given, and the key is that of before
+        return self.look_up(call, Counter())
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
@@ -246,13 +261,11 @@ class Layer:
                 recent.put(name, kept, size)
         codec, payload, _ = kept
         try:
-            if codec == REPLAY and call.reach is not None:
-                from hashcache.replay import replay
-
-                return replay(payload, call.reach, self.codecs)
-            if codec not in self._codec_of:
-                return MISS
-            return self._codec_of[codec].decode(payload)
+            if codec in self._codec_of:
+                return self._codec_of[codec].decode(payload)
+            if call.decoders is not None and codec in call.decoders:
+                return call.decoders[codec](payload)
+            return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
                 ("decode", name),
@@ -267,7 +280,7 @@ class Layer:
         try:
             data = self.cache.store.get(name)
         except OSError as error:
-            self._store_failed("read", error, stats)
+            self.store_failed("read", error, stats)
             return None, 0
         if data is None:
             return None, 0
@@ -290,63 +303,12 @@ class Layer:
             self._drop(name)
         return None, 0
 
-    def keep(
-        self,
-        call: Call,
-        value: Any,
-        seconds: float,
-        policy: Policy,
-        encoded: tuple[str, Payload] | None = None,
-    ) -> None:
-        """Store a result; whatever goes wrong is said once and costs nobody the answer."""
-        if call.name in self._foreign:
-            return
-        try:
-            codec, payload = encode(value, self.codecs) if encoded is None else encoded
-            pieces = entry.pack(call.digest, codec, payload, self._about(call, value, seconds))
-        except Exception as error:  # also of a codec whose description JSON cannot hold
-            policy.stats["unstored"] += 1
-            if policy.on_uncacheable == "ignore":
-                return
-            reason = (
-                str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
-            )
-            self.cache.warn_once(
-                ("encode", call.function, type(value)),
-                f"the result of {call.function} is not stored: {reason}; "
-                f"return plain data, or pass a codec for it",
-                UncacheableWarning,
-            )
-            return
-        try:
-            self._keep_fingerprint(call)
-            self.cache.store.put(call.name, pieces)
-        except OSError as error:
-            self._store_failed("write", error, policy.stats)
+    def is_foreign(self, name: str) -> bool:
+        """Whether an entry of another format version lies there, which that version may want."""
+        return name in self._foreign
 
-    def _about(self, call: Call, value: Any, seconds: float) -> dict[str, Any]:
-        return {
-            "key": str(call.key),
-            "layer": self.name,
-            "function": call.function,
-            "created": time.time(),
-            "seconds": seconds,
-            **_computed_by(),
-            "result": preview(value),
-            "parts": [part.row() for part in call.own_parts()],
-            "fingerprint": call.fingerprint.digest.hex(),
-        }
-
-    def _keep_fingerprint(self, call: Call) -> None:
-        # Beside the results rather than in each: it is the same for all arguments, and can be long.
-        name = fingerprint_name(group_name(self.name, call.function), call.fingerprint.digest)
-        if self.cache.store.size(name):
-            return
-        rows = [part.row() for part in call.fingerprint.parts]
-        header = {"parts": rows, "assumptions": list(call.fingerprint.assumptions)}
-        self.cache.store.put(name, entry.pack(call.fingerprint.digest, "", Payload(None, ()), header))
-
-    def _store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+    def store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+        """Count and say once that the store cannot be used."""
         stats[f"failed to {what}"] += 1
         self.cache.warn_once(
             ("store", type(error), error.errno),
@@ -378,27 +340,17 @@ class Layer:
         try:
             return self.cache.store.delete(name)
         except OSError as error:
-            self._store_failed("write", error, Counter())
+            self.store_failed("write", error, Counter())
             return False
 
 
-@dataclass(frozen=True)
+@dataclass
 class Policy:
     """How a cached function wants its calls treated, and where it counts them."""
 
     mutation: str
     on_uncacheable: str
     stats: Counter[str]
-
-
-@functools.cache
-def _computed_by() -> dict[str, str]:
-    """Return the part of the provenance that is the same throughout a process."""
-    import getpass  # together with the likes of it a tenth of the time that importing this package takes
-
-    try:
-        user = getpass.getuser()
-    except (OSError, KeyError):  # no name for this user id
-        user = ""
-    host = os.uname().nodename if hasattr(os, "uname") else ""
-    return {"python": sys.version.partition(" ")[0], "host": host, "user": user}
+    cache_exceptions: tuple[type[Exception], ...] = ()
+    lock_timeout: float = 600.0
+    seconds: float | None = None  # how long the last computation took

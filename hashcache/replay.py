@@ -28,6 +28,7 @@ from hashcache.regions import Region, clusters, region_of
 Change = tuple[int, list[tuple[int, Any]]]  # number of an object; numbers and content of its facets
 _Held = tuple[list[list[Any]], object] | None  # snapshot and frame of an object that is no whole
 
+REPLAY = "value with changes"  # what entries of such call their codec
 _ABSENT = object()
 _RESULT = "result"
 _NEW = -2  # in place of the number of an object, for arrays that the call made
@@ -77,6 +78,8 @@ class Before:
         self._held: list[_Held] = []
         self._failure: Exception | None = None
         try:
+            if changed_values(arguments, fingerprint, relax):  # by another thread
+                raise RuntimeError("something else changed it before")
             for kind, value in zip(reach.kinds, reach.objects, strict=True):
                 self._held.append(None if kind is None else (kind.snapshot(value), kind.frame(value)))
         except Exception as error:  # from an attribute or a method of somebody's own
@@ -114,6 +117,12 @@ class Before:
                 return None  # which of the codecs can store it is not a matter of changes
             raise UnrepeatableError([self._reach.path(place) for place, _ in changes], str(error)) from error
         return payload if changes or refers else None
+
+    def check_unchanged(self) -> None:
+        """Raise `UnrepeatableError` if the call changed anything at all."""
+        if self.encode(None, ()) is not None:
+            paths = [self._reach.path(place) for place, _ in self._changes()]
+            raise UnrepeatableError(paths, "a generator changes it while its items are used")
 
     def _changes(self) -> Iterator[Change]:
         reach = self._reach

@@ -13,14 +13,15 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions", "regions"},
-    {"distributions", "canonical", "bytecode", "guards", "preview"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "lock"},
     {"fingerprint", "arrays", "values", "signature", "key", "files"},
     {"code_values", "mutation", "codec", "columns", "libraries", "facets"},
     {"entry", "stores", "frames", "kinds"},
     {"reach"},
     {"replay"},
+    {"computation"},
     {"layer"},
-    {"explain"},
+    {"explain", "roads"},
     {"decorator"},
     {"cache"},
     {"__init__", "__main__"},

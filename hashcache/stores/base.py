@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import Protocol
 
 from hashcache.codec import Buffer
+from hashcache.lock import StoreLock
 
 Data = bytes | bytearray | mmap.mmap
 
@@ -32,6 +33,9 @@ class Store(Protocol):
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the path `prefix` (a layer, or a layer and group)."""
+
+    def lock(self, name: str) -> StoreLock | None:
+        """Take the lock of `name`; None if somebody else has it. Raises `OSError` where it has no locks."""
 
     def size(self, name: str) -> int:
         """Return the bytes that `name` takes; 0 if it is not there."""

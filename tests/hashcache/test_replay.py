@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import gc
 import random
+import threading
 import types
 import warnings
 import weakref
 from collections import OrderedDict, defaultdict
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import nests
@@ -17,6 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hashcache import Cache, ConvertingCodec, MutationWarning, StoreWarning, UncacheableWarning, hashcache
+from hashcache.recent import MISS
 
 
 @given(nests.recipes(), nests.programs)
@@ -688,3 +692,80 @@ def test_a_view_is_made_only_where_the_array_lies_as_it_did():
         row[2] = 8.0
         assert array[0].tolist() == [0.0, 7.0, 8.0]
     assert f.stats()["hits"] == 1
+
+
+def test_an_exception_that_is_a_result_comes_with_its_change():
+    @hashcache(mutation="replay", cache_exceptions=(KeyError,))
+    def f(x):
+        x.append(1)
+        raise KeyError("late")
+
+    for _ in range(3):
+        x = []
+        with pytest.raises(KeyError, match="late"):
+            f(x)
+        assert x == [1]
+    assert f.stats() == {"hits": 2, "misses": 1}
+
+
+def test_a_coroutine_repeats_its_change_when_it_is_awaited():
+    @hashcache(mutation="replay")
+    async def f(x):
+        x.append(1)
+        return x
+
+    for _ in range(3):
+        x = []
+        awaitable = f(x)
+        assert x == []
+        assert asyncio.run(awaitable) is x
+        assert x == [1]
+    assert f.stats() == {"hits": 2, "misses": 1}
+
+
+def test_a_generator_that_changes_something_is_not_stored():
+    @hashcache(mutation="replay")
+    def f(x):
+        yield len(x)
+        x.append(1)
+
+    for _ in range(2):
+        x = []
+        with pytest.warns(MutationWarning, match="a generator changes it"):
+            assert list(f(x)) == [0]
+        assert x == [1]
+
+
+def test_threads_that_wait_for_each_other_each_change_what_they_were_given():
+    started = threading.Barrier(4, timeout=30)
+
+    @hashcache(mutation="replay", ignore=("ready",))
+    def f(x, ready):
+        ready()
+        x.append(len(x))
+        return x
+
+    def one(x):
+        started.wait()
+        return f(x, lambda: None) is x
+
+    own = [[] for _ in range(4)]
+    with ThreadPoolExecutor(4) as pool:
+        assert all(pool.map(one, own))
+    assert own == [[0]] * 4
+
+
+def test_who_waited_repeats_nothing_on_what_has_changed_meanwhile():
+    @hashcache(mutation="replay")
+    def f(x):
+        x.append(len(x))
+
+    x = []
+    waiting = f._call((x,), {})
+    f(x)
+    assert f._layer._look_again(waiting) is MISS
+    assert x == [0]
+    with pytest.warns(MutationWarning, match="something else changed it"):
+        f._layer.compute(waiting, lambda: f.uncached(x), f._policy)
+    assert x == [0, 1]
+    assert len(list(f.entries())) == 1

@@ -1,0 +1,183 @@
+"""One computation: what was before the call, what the call changed, and how its result is stored."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from hashcache import entry
+from hashcache.codec import Payload, encode
+from hashcache.errors import (
+    HashCacheError,
+    MutationError,
+    MutationWarning,
+    UncacheableWarning,
+    UnencodableError,
+)
+from hashcache.key import fingerprint_name, group_name
+from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
+from hashcache.mutation import LookBack, describe
+from hashcache.preview import preview
+
+if TYPE_CHECKING:
+    from hashcache.layer import Call, Layer, Policy
+    from hashcache.replay import Before
+
+Encoded = tuple[str, Payload]
+
+
+@dataclass
+class Raised:
+    """What is stored of a call that raised, where such exceptions are results."""
+
+    error: BaseException
+
+
+class Computation:
+    """A computation from before the call to after it, as a context in which to call the function.
+
+    Parameters
+    ----------
+    layer : Layer
+    call : Call
+    policy : Policy
+    ticket : Ticket, optional
+        Whoever waits for the result is let go at the end.
+    """
+
+    def __init__(self, layer: Layer, call: Call, policy: Policy, ticket: Ticket | None = None) -> None:
+        self._layer, self._call, self._policy, self._ticket = layer, call, policy, ticket
+        self._is_stored = False
+
+    def __enter__(self) -> Computation:
+        call, policy = self._call, self._policy
+        policy.stats["misses"] += 1
+        self._layer.cache.recent.discard(call.name)
+        self._look_back: LookBack | None = None
+        self._before: Before | None = None
+        if call.reach is not None:
+            from hashcache.replay import Before
+
+            self._before = Before(call.reach, call.arguments, call.fingerprint, call.renew, call.relax)
+        elif policy.mutation != "ignore":
+            self._look_back = LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
+        self._started = time.perf_counter()
+        return self
+
+    def finish(self, value: Any, encoding: Callable[[], Encoded] | None = None) -> None:
+        """Store a result, if the call changed nothing that a hit would not change; `encoding` encodes it."""
+        seconds = self._policy.seconds = time.perf_counter() - self._started
+        changed = self._look_back.changes() if self._look_back is not None else []
+        if changed:
+            self._say_changed(changed, "a hit would not repeat the change")
+            return
+        if self._before is not None:
+            from hashcache.replay import REPLAY, UnrepeatableError
+
+            try:
+                if encoding is not None:
+                    self._before.check_unchanged()
+                elif (payload := self._before.encode(value, self._layer.codecs)) is not None:
+                    self._keep(value, seconds, lambda: (REPLAY, payload))
+                    return
+            except UnrepeatableError as error:
+                self._say_changed(error.paths, str(error))
+                return
+        self._keep(value, seconds, encoding or (lambda: encode(value, self._layer.codecs)))
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        outcome = STORED if self._is_stored else FAILED
+        try:
+            if error is not None and not isinstance(error, Exception):
+                outcome = ABANDONED  # interrupted or closed, which says nothing of the next one to try
+            elif isinstance(error, self._policy.cache_exceptions) and not isinstance(error, HashCacheError):
+                self.finish(Raised(error))
+                outcome = STORED if self._is_stored else FAILED
+        finally:
+            if self._ticket is not None:
+                self._ticket.end(outcome)
+
+    def _say_changed(self, paths: list[str], reason: str) -> None:
+        self._policy.stats["mutated"] += 1
+        message = (
+            f"{self._call.function} changed {describe(paths)}; its result was not stored, because {reason}"
+        )
+        if self._policy.mutation == "error":
+            raise MutationError(message)
+        advice = "pass a copy, or mutation='ignore' if the change does not matter"
+        self._layer.cache.warn(f"{message}; {advice}", MutationWarning)
+
+    # -- storing ---------------------------------------------------------------------------------
+
+    def _keep(self, value: Any, seconds: float, encoding: Callable[[], Encoded]) -> None:
+        """Store a result; whatever goes wrong is said once and costs nobody the answer."""
+        layer, call, policy = self._layer, self._call, self._policy
+        if layer.is_foreign(call.name):
+            return
+        try:
+            codec, payload = encoding()
+            pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
+        except Exception as error:  # also of a codec whose description JSON cannot hold
+            policy.stats["unstored"] += 1
+            if policy.on_uncacheable == "ignore":
+                return
+            reason = (
+                str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
+            )
+            layer.cache.warn_once(
+                ("encode", call.function, type(value)),
+                f"the result of {call.function} is not stored: {reason}; "
+                f"return plain data, or pass a codec for it",
+                UncacheableWarning,
+            )
+            return
+        try:
+            self._keep_fingerprint()
+            layer.cache.store.put(call.name, pieces)
+        except OSError as error:
+            layer.store_failed("write", error, policy.stats)
+        else:
+            self._is_stored = True
+
+    def _about(self, value: Any, seconds: float) -> dict[str, Any]:
+        call = self._call
+        return {
+            "key": str(call.key),
+            "layer": self._layer.name,
+            "function": call.function,
+            "created": time.time(),
+            "seconds": seconds,
+            **_computed_by(),
+            "result": preview(value),
+            "parts": [part.row() for part in call.own_parts()],
+            "fingerprint": call.fingerprint.digest.hex(),
+        }
+
+    def _keep_fingerprint(self) -> None:
+        # Beside the results rather than in each: it is the same for all arguments, and can be long.
+        found, store = self._call.fingerprint, self._layer.cache.store
+        name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
+        if not store.size(name):
+            about = {"parts": [part.row() for part in found.parts], "assumptions": list(found.assumptions)}
+            store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
+
+
+@functools.cache
+def _computed_by() -> dict[str, str]:
+    """Return the part of the provenance that is the same throughout a process."""
+    import getpass  # together with the likes of it a tenth of the time that importing this package takes
+
+    try:
+        user = getpass.getuser()
+    except (OSError, KeyError):  # no name for this user id
+        user = ""
+    host = os.uname().nodename if hasattr(os, "uname") else ""
+    return {"python": sys.version.partition(" ")[0], "host": host, "user": user}
