@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any
 
 from hashcache.canonical import Sink, handles_named
+from hashcache.digest import frame_head
 
 
 @handles_named("numpy.ndarray")
 def _ndarray(value: Any, sink: Sink) -> None:
     """Write dtype, shape and content in C order: strides and memory order are not value."""
-    import numpy as np
-
     sink.walk.mutable = True
     sink.type_of(value)
-    if type(value) not in (np.ndarray, np.memmap):
+    np = sys.modules["numpy"]
+    if type(value) in (np.ndarray, np.memmap):
+        write_content(value, sink)
+    else:
         # A subclass may keep state beside the buffer, which only its own reduction knows.
         _subclass(value, sink)
-        return
-    write_content(np.asarray(value), sink)
 
 
 def write_content(array: Any, sink: Sink, flat: str = ".flat%s") -> None:
     """Write shape, dtype and elements of an array; `flat` is how paths call the list of its objects."""
-    import numpy as np
-
     dtype = array.dtype
-    sink.text("shape", str(array.shape))
-    _write_dtype(dtype, sink)
+    if is_number(dtype):
+        sink.write_framed(_head(dtype.str, array.shape))
+        write_memory((array,), sink)
+        return
+    if _is_plain(dtype):
+        sink.write_framed(_head(dtype.str, array.shape))
+    else:
+        sink.text("shape", str(array.shape))
+        _write_dtype(dtype, sink)
     if dtype.names is not None:
         # Field by field, since bytes between the fields have no value.
         for name in dtype.names:
@@ -37,25 +44,76 @@ def write_content(array: Any, sink: Sink, flat: str = ".flat%s") -> None:
         # As a list, which takes the fast road where the objects are strings and numbers.
         sink.part(flat, "", array.ravel().tolist())
     else:
-        content = np.ascontiguousarray(array).reshape(-1)
-        if not content.size or not dtype.itemsize:
-            sink.write("content")
-        elif dtype.char in "gG" and np.finfo(dtype).nmant == 63:
-            # The 80 bits of an x87 number lie in 12 or 16 bytes; the rest is whatever was there.
-            unit = np.dtype(np.longdouble).itemsize
-            numbers = content.view(np.uint8).reshape(-1, unit)[:, :10]
-            sink.write("content", np.ascontiguousarray(numbers).reshape(-1).data)
-        else:
-            sink.write("content", content.view(np.uint8).data)
+        _write_other_memory(array, sink)
 
 
 _OWN_DTYPES = 24  # NumPy's own are numbered below; `isbuiltin` is lost when a dtype is pickled
 
 
+def is_number(dtype: Any) -> bool:
+    """Whether it is one of NumPy's dtypes of numbers, all of whose memory is value."""
+    return dtype.kind in "biufc" and dtype.char not in "gG" and dtype.num < _OWN_DTYPES and not dtype.metadata
+
+
+def _is_plain(dtype: Any) -> bool:
+    """Whether its `str` says all about a dtype."""
+    own = dtype.num < _OWN_DTYPES and dtype.names is None and dtype.subdtype is None
+    return own and not dtype.metadata
+
+
+@lru_cache(maxsize=4096)
+def _head(dtype: str, shape: tuple[int, ...]) -> bytes:
+    """Return the frames of shape and dtype; half of what a small array costs if they are made anew."""
+    frames = ("shape", str(shape).encode()), ("dtype", dtype.encode())
+    return b"".join(frame_head(tag, len(data)) + data for tag, data in frames)
+
+
+_BLOCK = 1 << 18  # bytes to copy at a time, so that copies are read from the processor's cache
+_SMALL = 1 << 12
+
+
+def write_memory(arrays: Sequence[Any], sink: Sink) -> None:
+    """Write the elements of arrays of numbers, one after the other, in C order; no array is copied whole."""
+    size = sum([array.nbytes for array in arrays])
+    sink.write_framed(frame_head("content", size))
+    if len(arrays) > 1 and size < _SMALL * len(arrays):
+        sink.write_framed(b"".join([array.tobytes() for array in arrays]))
+        return
+    for array in arrays:
+        if array.flags.c_contiguous:
+            sink.write_framed(array)
+        else:
+            _write_blocks(array, sink)
+
+
+def _write_blocks(array: Any, sink: Sink) -> None:
+    import numpy as np
+
+    step = max(1, _BLOCK * len(array) // array.nbytes)
+    for start in range(0, len(array), step):
+        sink.write_framed(np.ascontiguousarray(array[start : start + step]))
+
+
+def _write_other_memory(array: Any, sink: Sink) -> None:
+    """Write the elements of strings, times and everything else that has no objects inside."""
+    import numpy as np
+
+    dtype = array.dtype
+    content = np.ascontiguousarray(array).reshape(-1)
+    if not content.size or not dtype.itemsize:
+        sink.write("content")
+    elif dtype.char in "gG" and np.finfo(dtype).nmant == 63:
+        # The 80 bits of an x87 number lie in 12 or 16 bytes; the rest is whatever was there.
+        unit = np.dtype(np.longdouble).itemsize
+        numbers = content.view(np.uint8).reshape(-1, unit)[:, :10]
+        sink.write("content", np.ascontiguousarray(numbers).reshape(-1).data)
+    else:
+        sink.write("content", content.view(np.uint8).data)
+
+
 def _write_dtype(dtype: Any, sink: Sink) -> None:
     """Write what tells a dtype from every other: never its `repr`, which may show addresses."""
-    plain = dtype.num < _OWN_DTYPES and dtype.names is None and dtype.subdtype is None
-    if plain and not dtype.metadata:
+    if _is_plain(dtype):
         sink.text("dtype", dtype.str)
         return
     # Types that other packages add share their `str` with plain bytes, so the name is written too.

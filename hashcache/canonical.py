@@ -1,33 +1,26 @@
 """Values as digests that agree exactly when type and value agree.
 
 The digest of a value does not depend on identity, sharing, interning, hash seed or process. A nest of
-exact builtin types is written by `marshal`, at the speed of C; everything else is written by the
+exact builtin types is digested as a whole, at the speed of C; everything else is written by the
 handler of its type, a digest per part.
 """
 
 from __future__ import annotations
 
-import itertools
-import marshal
 import sys
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
-from hashcache.digest import Framed, digest_frame, digest_frames, frame_head
+from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
 from hashcache.errors import UncanonicalError
+from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
 Handler = Callable[[Any, "Sink"], None]
 
-# `marshal` writes any buffer as plain bytes, so only these exact types may reach it. Version 2 of its
-# format knows neither references nor interned strings: bytes are equal exactly when values are.
-ATOMS = frozenset({type(None), bool, int, float, complex, str, bytes})
 ATOM = b"atom"  # marks values without parts in an outline
-_NESTS = frozenset({tuple, list, dict})
-_MARSHAL_VERSION = 2
-_PLAIN_DEPTH = 50
-_PLAIN_SIZE = 200_000_000
-
 RELAXATIONS = frozenset({"dict_order"})
+_PART = frame_head("part", DIGEST_SIZE)
+_TYPE = frame_head("type", DIGEST_SIZE)
 
 
 class Sink(Framed):
@@ -47,28 +40,12 @@ class Sink(Framed):
         """Append the digest of a part, called ``form % key`` in paths: ``"[%r]", 3`` or ``".%s", "x"``."""
         walk = self.walk
         walk.trail.append((form, key))
-        self.write("part", walk.digest(value))
+        self.write_framed(_PART + walk.digest(value))
         walk.trail.pop()
 
     def type_of(self, value: object) -> None:
         """Append the class of `value`: its code for a user's class, else its name and version."""
-        self.write("type", self.walk.code(type(value)))
-
-
-def _marshal(value: Any) -> bytes:
-    return marshal.dumps(value, _MARSHAL_VERSION)
-
-
-def atom_digest(value: object) -> bytes:
-    """Return the digest of a builtin scalar, without a walk."""
-    data = _marshal(value)
-    return digest_frames(frame_head("plain", len(data)) + data)
-
-
-class _Nest(NamedTuple):
-    size: int
-    height: int
-    mutable: bool
+        self.write_framed(_TYPE + self.walk.code(type(value)))
 
 
 class Walk:
@@ -103,7 +80,6 @@ class Walk:
         self._stack: dict[int, int] = {}
         self._lowest = sys.maxsize
         self._digests: dict[int, tuple[object, bytes, bool]] = {}
-        self._nests: dict[int, tuple[object, _Nest]] = {}
 
     def path(self) -> str:
         """Return where the walk stands, as ``atoms.calc.results['energy']``."""
@@ -126,11 +102,11 @@ class Walk:
         if known is not None:
             self.mutable = self.mutable or known[2]
             return known[1]
-        if kind in _NESTS and self._may_be_plain(value):
-            nest = self._measure(value, kind, 0)
-            if nest is not None and nest.size <= _PLAIN_SIZE:
-                self.mutable = self.mutable or nest.mutable
-                digest = digest_frame("plain", _marshal(value))
+        if kind in NESTS and self._may_be_plain(value):
+            plain = nest_digest(value, kind)
+            if plain is not None:
+                digest, mutable = plain
+                self.mutable = self.mutable or mutable
                 self._record(digest)
                 return digest
         return self._node(value, kind)
@@ -183,36 +159,8 @@ class Walk:
         # An outline wants to name the element that changed, but not among thousands.
         return self.outline is None or len(value) > 1000
 
-    def _measure(self, value: Any, kind: type, depth: int) -> _Nest | None:
-        """Measure a nest of exact builtin types; None for every other, and for very deep or cyclic ones.
-
-        Shared parts count as often as they occur, so that the answer is a property of the value.
-        """
-        if depth > _PLAIN_DEPTH:
-            return None
-        known = self._nests.get(id(value))
-        if known is not None:
-            return None if depth + known[1].height > _PLAIN_DEPTH else known[1]
-        kinds = set(map(type, value))
-        if kind is dict:
-            kinds.update(map(type, value.values()))
-        size, height, mutable = len(value) + 1, 0, kind is not tuple
-        nested = kinds - ATOMS
-        if not nested:
-            return _Nest(size, height, mutable)
-        if not nested <= _NESTS:
-            return None
-        for element in itertools.chain(value, value.values()) if kind is dict else value:
-            if type(element) in _NESTS:
-                inner = self._measure(element, type(element), depth + 1)
-                if inner is None:
-                    return None
-                size += inner.size
-                height = max(height, inner.height + 1)
-                mutable = mutable or inner.mutable
-        nest = _Nest(size, height, mutable)
-        self._nests[id(value)] = (value, nest)
-        return nest
+    def note_origin(self, origin: str) -> None:
+        """Take note that a digest names a distribution with its version; for explanations alone."""
 
     def settle(self, elements: Iterable[object]) -> Iterable[object]:
         """Return the elements of a set in an order in which to digest them; any will do here."""
@@ -276,7 +224,7 @@ def register(kind: type, handler: Callable[[Any], object]) -> None:
     """
     if not isinstance(kind, type):
         raise TypeError(f"register takes a class, not {kind!r}")
-    if kind in _exact or kind in ATOMS or kind in _NESTS:
+    if kind in _exact or kind in ATOMS or kind in NESTS:
         raise TypeError(f"the canonical form of {type_name(kind)} is fixed; register a subclass of it")
     _registered[kind] = _substitute(handler)
     _resolved.clear()

@@ -34,6 +34,7 @@ def _builtin_function(value: Any, sink: Sink) -> None:
         origin = origin_of_module(module)
         if origin is None:
             raise sink.walk.refuse(value, "it is compiled code of no installed distribution")
+        sink.walk.note_origin(origin)
         sink.text("builtin", f"{module}.{value.__qualname__} {origin}")
         return
     sink.text("builtin method", value.__name__)
@@ -125,11 +126,15 @@ def _cell(value: types.CellType, sink: Sink) -> None:
 
 @handles_named("numba.core.dispatcher.Dispatcher")
 def _numba_dispatcher(value: Any, sink: Sink) -> None:
-    sink.text("numba", f"{origin_of_module('numba')} {sorted(map(str, value.targetoptions.items()))}")
+    origin = origin_of_module("numba")
+    sink.walk.note_origin(str(origin))
+    sink.text("numba", f"{origin} {sorted(map(str, value.targetoptions.items()))}")
     sink.part(".%s", "py_func", value.py_func)
 
 
 @handles_named("jaxlib._jax.PjitFunction", "jaxlib.xla_extension.PjitFunction")
 def _jax_jitted(value: Any, sink: Sink) -> None:
-    sink.text("jax", str(origin_of_module("jax")))
+    origin = str(origin_of_module("jax"))
+    sink.walk.note_origin(origin)
+    sink.text("jax", origin)
     sink.part(".%s", "__wrapped__", value.__wrapped__)

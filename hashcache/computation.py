@@ -7,6 +7,7 @@ import os
 import sys
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
@@ -59,6 +60,8 @@ class Computation:
         call, policy = self._call, self._policy
         policy.stats["misses"] += 1
         self._layer.cache.recent.discard(call.name)
+        with suppress(Exception):  # whatever cannot be listed now is looked at when it is stored
+            call.own_parts()
         self._look_back: LookBack | None = None
         self._before: Before | None = None
         if call.reach is not None:
@@ -148,6 +151,8 @@ class Computation:
             self._is_stored = True
 
     def _about(self, value: Any, seconds: float) -> dict[str, Any]:
+        from hashcache.rows import row_of  # which a call that finds its result does not need
+
         call = self._call
         return {
             "key": str(call.key),
@@ -157,7 +162,7 @@ class Computation:
             "seconds": seconds,
             **_computed_by(),
             "result": preview(value),
-            "parts": [part.row() for part in call.own_parts()],
+            "parts": [row_of(part).stored() for part in call.own_parts()],
             "fingerprint": call.fingerprint.digest.hex(),
         }
 
@@ -166,7 +171,11 @@ class Computation:
         found, store = self._call.fingerprint, self._layer.cache.store
         name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
         if not store.size(name):
-            about = {"parts": [part.row() for part in found.parts], "assumptions": list(found.assumptions)}
+            from hashcache.inside import captured_parts
+            from hashcache.rows import row_of
+
+            rows = [row_of(part).stored() for part in captured_parts(found)]
+            about = {"parts": rows, "assumptions": list(found.assumptions)}
             store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import struct
 from functools import lru_cache
+from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_digest
 
@@ -11,6 +12,7 @@ _FRAME = struct.Struct("<HQ")
 
 DIGEST_SIZE = 16
 digest_frames = xxh3_128_digest  # of whole frames, made before by `frame_head` and their data
+_SHORT = 1000  # bytes
 
 
 class Framed:
@@ -34,11 +36,17 @@ class Framed:
     def __init__(self) -> None:
         self._state = xxh3_128()
 
+    def write_framed(self, frames: Any) -> None:
+        """Append what was framed before, as `frame_head` and data, or a piece of it: any buffer."""
+        self._state.update(frames)
+
     def write(self, tag: str, data: bytes | memoryview = b"") -> None:
         """Append one frame; `data` is any C-contiguous buffer of bytes."""
-        name = tag.encode()
-        self._state.update(_FRAME.pack(len(name), len(data)) + name)
-        self._state.update(data)
+        if len(data) < _SHORT:  # two calls cost more than a copy
+            self._state.update(frame_head(tag, len(data)) + data)
+        else:
+            self._state.update(frame_head(tag, len(data)))
+            self._state.update(data)
 
     def digest(self) -> bytes:
         """Return the 16 bytes of the digest of all frames so far."""

@@ -60,17 +60,14 @@ def origin_of_module(name: str) -> str | None:
     """Return where module `name` comes from, as `origin_of_file` does, without importing it."""
     if name == "__main__":
         return None
-    if name.partition(".")[0] in sys.stdlib_module_names:
-        module = sys.modules.get(name)
-        filename = getattr(module, "__file__", None)
-        # A user's file may shadow a library module of the same name.
-        return PYTHON if not isinstance(filename, str) else origin_of_file(filename)
     module = sys.modules.get(name)
+    filename = getattr(module, "__file__", None)
+    if isinstance(filename, str):  # also for what has the name of a library module: a file may shadow one
+        return origin_of_file(filename)
+    if name.partition(".")[0] in sys.stdlib_module_names:
+        return PYTHON
     if module is None:
         return _origin_of_unloaded(name.partition(".")[0])
-    filename = getattr(module, "__file__", None)
-    if isinstance(filename, str):
-        return origin_of_file(filename)
     if getattr(module, "__path__", None) is None and name in sys.builtin_module_names:
         return PYTHON
     # Modules that a distribution makes while it runs have no file: they go with their package.
@@ -185,5 +182,10 @@ def _found_by_name(code: Any) -> Any:
 def digest_by_name(code: Any, origin: str) -> bytes:
     """Return the digest of installed code: its name, and the version of its distribution."""
     if isinstance(code, types.ModuleType):
-        return digest_frame("installed", f"{code.__name__} {origin}".encode())
-    return digest_frame("installed", f"{module_name(code)}.{code.__qualname__} {origin}".encode())
+        return _digest_of_name(f"{code.__name__} {origin}")
+    return _digest_of_name(f"{module_name(code)}.{code.__qualname__} {origin}")
+
+
+@functools.lru_cache(maxsize=4096)
+def _digest_of_name(name: str) -> bytes:
+    return digest_frame("installed", name.encode())

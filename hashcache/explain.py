@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hashcache.fingerprint import Part
 from hashcache.key import Key
 from hashcache.layer import Call
+from hashcache.parts import Part
+
+if TYPE_CHECKING:
+    from hashcache.cache import Cache
+    from hashcache.rows import Row
 
 _COMPARED = 1000  # stored results that are looked at for the nearest
 
@@ -41,9 +45,10 @@ class Explanation:
     assumptions: tuple[str, ...]
 
     def __str__(self) -> str:
+        from hashcache.rows import row_of
+
         lines = [f"{self.key}", f"{'hit' if self.hit else 'miss'}: {self.reason}"]
-        lines += [f"  {part.line()}" for part in self.parts]
-        lines += [f"  assuming {assumption}" for assumption in self.assumptions]
+        lines += listing(map(row_of, self.parts), self.assumptions)
         return "\n".join(lines)
 
 
@@ -51,67 +56,90 @@ def explain(call: Call) -> Explanation:
     """Return whether a call would be a hit and, if not, how it differs from the nearest stored one."""
     parts = call.parts()
     hit = call.layer.holds(call, Counter())
-    changes = None if hit else _changes(call, parts)
-    if hit:
-        reason = "stored"
-    elif changes is None:
-        reason = "never computed"
-    else:
-        reason = "; ".join(changes) or "the stored result is gone"
-    return Explanation(hit, reason, changes or (), call.key, tuple(parts), call.fingerprint.assumptions)
+    reason, changes = ("stored", ()) if hit else _reason(call, parts)
+    return Explanation(hit, reason, changes, call.key, tuple(parts), call.fingerprint.assumptions)
 
 
-def _changes(call: Call, parts: list[Part]) -> tuple[str, ...] | None:
-    """Return the differences from the nearest stored result of the function; None if there is none."""
-    now = _rows(part.row() for part in parts)
+def listing(rows: Iterable[Row], assumptions: Iterable[str]) -> list[str]:
+    """Return what went into a key as lines: the same for equal keys, whatever the process."""
+    lines = [f"  {line}" for row in rows for line in row.listed()]
+    return lines + [f"  assuming {assumption}" for assumption in assumptions]
+
+
+def _reason(call: Call, parts: list[Part]) -> tuple[str, tuple[str, ...]]:
+    from hashcache.rows import row_of
+
+    rows = list(map(row_of, parts))
+    count = len(parts) - len(call.fingerprint.parts)
     try:
-        candidates = list(itertools.islice(call.layer.entries(call.function), _COMPARED))
-        listed = {header["fingerprint"]: header for header in candidates}
-        captured = {digest: _captured(call, header) for digest, header in listed.items()}
+        entries = itertools.islice(call.layer.entries(call.function), _COMPARED)
+        fingerprint = call.fingerprint.digest.hex()
+        nearest = _nearest(call.layer.cache, entries, rows[:count], fingerprint, rows[count:])
     except OSError:
-        return None  # a store that cannot be read has nothing to compare with
-    if not candidates:
-        return None
-
-    def then(header: dict[str, Any]) -> dict[str, tuple[str, str]]:
-        return _rows([*header["parts"], *captured[header["fingerprint"]]])
-
-    def likeness(header: dict[str, Any]) -> tuple[int, float]:
-        # Of equals the newest, since it is the one that people remember.
-        same = sum(now.get(name, ("",))[0] == digest for name, (digest, _) in then(header).items())
-        return same, float(header["created"])
-
-    nearest = max(candidates, key=likeness)
-    if not captured[nearest["fingerprint"]]:
-        return ("code or captured values: changed",)
-    return tuple(_differences(then(nearest), now))
+        nearest = None  # a store that cannot be read has nothing to compare with
+    if nearest is None:
+        return "never computed", ()
+    header, then = nearest
+    if header["key"] == str(call.key):
+        return "the stored result is gone", ()
+    return _told(then, rows)
 
 
-def _captured(call: Call, header: dict[str, Any]) -> Sequence[Sequence[str]]:
-    """Return the rows of the fingerprint that a result was stored with."""
-    if header["fingerprint"] == call.fingerprint.digest.hex():
-        return [part.row() for part in call.fingerprint.parts]
-    rows: Sequence[Sequence[str]] = call.layer.cache.fingerprint_of(header)["parts"]
-    return rows
+def why_computed(cache: Cache, header: dict[str, Any]) -> tuple[str, tuple[str, ...]]:
+    """Return why a stored result was computed: how its key differs from the nearest that was there before."""
+    group = header["name"].rpartition("/")[0]
+    before = (other for other in cache.entries(group) if other["created"] < header["created"])
+    own, captured = rows_of(cache, header)
+    entries = itertools.islice(before, _COMPARED)
+    nearest = _nearest(cache, entries, own, header["fingerprint"], captured)
+    return ("never computed before", ()) if nearest is None else _told(nearest[1], [*own, *captured])
 
 
-def _rows(rows: Iterable[Sequence[str]]) -> dict[str, tuple[str, str]]:
-    named: dict[str, tuple[str, str]] = {}
-    for name, digest, text in rows:
-        unique, count = name, 1
-        while unique in named:  # two helpers of one name, in different modules
-            count += 1
-            unique = f"{name} ({count})"
-        named[unique] = (digest, text)
-    return named
+def rows_of(cache: Cache, header: dict[str, Any]) -> tuple[list[Row], list[Row]]:
+    """Return the rows of a stored result: its own, and those of its fingerprint."""
+    from hashcache.rows import read_rows
+
+    return read_rows(header["parts"]), read_rows(cache.fingerprint_of(header)["parts"])
 
 
-def _differences(then: dict[str, tuple[str, str]], now: dict[str, tuple[str, str]]) -> Iterator[str]:
-    for name in [*now, *(name for name in then if name not in now)]:
-        old, new = then.get(name), now.get(name)
-        if old is None and new is not None:
-            yield f"{name}: new ({new[1]})"
-        elif new is None and old is not None:
-            yield f"{name}: gone ({old[1]})"
-        elif old is not None and new is not None and old[0] != new[0]:
-            yield f"{name}: {old[1]} -> {new[1]}" if old[1] != new[1] else f"{name}: changed"
+def _nearest(
+    cache: Cache,
+    entries: Iterable[dict[str, Any]],
+    own: Sequence[Row],
+    fingerprint: str,
+    captured: list[Row],
+) -> tuple[dict[str, Any], list[Row]] | None:
+    """Return header and rows of the stored result whose key is most like this one; no rows if not known."""
+    from hashcache.differences import count_different, own_distance
+    from hashcache.rows import read_rows
+
+    # A fingerprint is that of many results.
+    listed: dict[str, tuple[list[Row], float]] = {fingerprint: (captured, 0.0)}
+    best: tuple[tuple[Any, ...], dict[str, Any], list[Row]] | None = None
+    for header in entries:
+        try:
+            digest, rows = header["fingerprint"], read_rows(header["parts"])
+            if digest not in listed:
+                known = read_rows(cache.fingerprint_of(header)["parts"])
+                listed[digest] = known, count_different(known, captured)
+            known, code = listed[digest]
+            arguments, others = own_distance(rows, own)
+            # One edit shows in few rows or in many, so that two are as far as twenty. Of equals the one
+            # of the same arguments, and then the newest, since that is what people remember.
+            distance = arguments + min(code + others, 2.0)
+            rank = (bool(known), -distance, -arguments, float(header["created"]))
+        except (KeyError, TypeError, ValueError):  # an entry that says less than ours
+            continue
+        if best is None or rank > best[0]:
+            best = rank, header, [*rows, *known] if known else []
+    return None if best is None else best[1:]
+
+
+def _told(then: Sequence[Row], now: Sequence[Row]) -> tuple[str, tuple[str, ...]]:
+    from hashcache.differences import differences, first_of
+
+    if not then:  # its listing is gone
+        changes: tuple[str, ...] = ("code or captured values: changed",)
+    else:
+        changes = differences(then, now) or ("something that is not listed: changed",)
+    return first_of(changes), changes

@@ -24,6 +24,7 @@ from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import (
     HEAP_TYPE,
     digest_by_name,
+    module_name,
     origin_of_code,
     origin_of_file,
     origin_of_module,
@@ -32,42 +33,9 @@ from hashcache.distributions import (
 )
 from hashcache.errors import UncanonicalError
 from hashcache.guards import MISSING, Guards, cell_value
+from hashcache.parts import Part
+from hashcache.plain import NESTS, nest_digest
 from hashcache.preview import preview
-
-
-@dataclass(frozen=True)
-class Part:
-    """One ingredient of a key.
-
-    Attributes
-    ----------
-    owner : str
-        Whose it is: empty for the function itself, else the name of a helper or class.
-    tag : str
-        What it is to its owner: ``"code"``, ``"default x"``, ``"global RATE"``. Enters the key.
-    digest : bytes
-        Its canonical form, digested. Enters the key.
-    text : str
-        A preview for people.
-    """
-
-    owner: str
-    tag: str
-    digest: bytes
-    text: str
-
-    def row(self) -> tuple[str, str, str]:
-        """Return the part as it is stored: name, digest, text."""
-        return self.name, self.digest.hex(), self.text
-
-    @property
-    def name(self) -> str:
-        """What people call it."""
-        return f"{self.owner}: {self.tag}" if self.owner else self.tag
-
-    def line(self) -> str:
-        """Return the part as one line of a listing."""
-        return f"{self.name} = {self.text}  [{self.digest.hex()[:12]}]"
 
 
 @dataclass(frozen=True)
@@ -77,6 +45,7 @@ class Watched:
     name: str
     value: object
     digest: bytes
+    place: int = -1  # of the part that it entered as
 
     def changed(self) -> bool:
         """Return whether the value is no longer what it was."""
@@ -105,6 +74,10 @@ class Fingerprint:
 
 def watch_digest(value: object, outline: dict[str, bytes] | None = None) -> bytes:
     """Digest a captured value for comparison within this process: code counts by identity."""
+    if outline is None and type(value) in NESTS:
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return plain[0]
     walk = Walk(lambda code: digest_frame("id", str(id(code)).encode()), opaque=True, outline=outline)
     return walk.digest(value)
 
@@ -151,14 +124,27 @@ class ArgumentWalk(Walk):
 
     def __init__(self, *, relax: Iterable[str] = (), outline: dict[str, bytes] | None = None) -> None:
         super().__init__(self._digest_code, relax=relax, outline=outline)
+        self._installed: dict[int, tuple[Any, bytes]] = {}  # of a thousand arrays the class is one
+        self.origins: tuple[str, ...] = ()
 
     def _digest_code(self, code: Any) -> bytes:
+        known = self._installed.get(id(code))
+        if known is not None:
+            return known[1]
         origin = origin_of_code(code)
         if origin is not None:
-            return digest_by_name(code, origin)
+            self.note_origin(origin)
+            digest = digest_by_name(code, origin)
+            self._installed[id(code)] = (code, digest)
+            return digest
         found = fingerprint(code)
         self.mutable = self.mutable or bool(found.watched)
         return digest_frame(own_name(code), found.digest)
+
+    def note_origin(self, origin: str) -> None:
+        """Note that the digest names a distribution."""
+        if origin not in self.origins:
+            self.origins += (origin,)
 
 
 class _CaptureWalk(Walk):
@@ -172,8 +158,11 @@ class _CaptureWalk(Walk):
         self._places: dict[int, int] = {}
         self._found: list[Any] = []
         self._root: Any = None
-        self._owner = ""
+        self._owner = self._shown_owner = ""
         self._captured: set[str] = set()  # tags of the owner that is being described
+        self._origins: tuple[str, ...] = ()  # of the value that is being captured
+        self._refers = False
+        self._noted: dict[int, tuple[tuple[str, ...], bool]] = {}
 
     def start(self, function: Any, depends_on: tuple[Any, ...]) -> None:
         if isinstance(function, (types.FunctionType, type, types.ModuleType)):
@@ -188,6 +177,7 @@ class _CaptureWalk(Walk):
     def finish(self) -> Fingerprint:
         for code in self._found:  # describing one may find more
             self._owner = "" if code is self._root else qualified_name(code)
+            self._shown_owner = "" if code is self._root else _shown_name(code)
             self._captured = set()
             if code is not self._root:  # whoever uses a function or class can see what it is called
                 self._add("name", "name", own_name(code))
@@ -210,6 +200,10 @@ class _CaptureWalk(Walk):
     def _refer(self, code: Any) -> bytes:
         """Name a function, class or module by origin, or by its place in the list of parts."""
         origin = origin_of_code(code)
+        if origin is None:
+            self._refers = True
+        else:
+            self.note_origin(origin)
         if origin is None or (isinstance(code, type) and code.__flags__ & HEAP_TYPE):
             place = self._places.get(id(code))
             if place is None:
@@ -219,6 +213,11 @@ class _CaptureWalk(Walk):
                 return digest_frame("code", str(place).encode())
         return digest_by_name(code, origin)
 
+    def note_origin(self, origin: str) -> None:
+        """Note that the digest of what is being captured names a distribution."""
+        if origin not in self._origins:
+            self._origins += (origin,)
+
     def settle(self, elements: Iterable[object]) -> Iterable[object]:
         """Order the elements of a set by what they are called: places must not depend on the hash seed."""
         by_name = Walk(lambda code: digest_frame("name", qualified_name(code).encode()), opaque=True)
@@ -226,25 +225,38 @@ class _CaptureWalk(Walk):
 
     # -- capturing -------------------------------------------------------------------------------
 
-    def _add(self, tag: str, kind: str, text: str) -> None:
-        self.parts.append(Part(self._owner, tag, digest_frame(kind, text.encode()), text))
+    def _add(self, tag: str, kind: str, text: str, origin: str | None = None) -> None:
+        origins = () if origin is None else (origin,)
+        digest = digest_frame(kind, text.encode())
+        self.parts.append(Part(self._owner, tag, digest, text, self._shown_owner, origins=origins))
 
-    def capture(self, tag: str, path: str, value: object) -> None:
+    def capture(self, tag: str, path: str, value: object, shown_tag: str = "") -> None:
         """Let a value enter as part `tag`; `path` is how it is called in messages."""
         if value is MISSING:
             self._add(tag, "missing", "missing")
             return
         self.mutable, self._lowest = False, sys.maxsize
+        self._origins, self._refers = (), False
         self.trail[:] = [("%s", path)]
+        # What was digested before is kept, so that its id stays its own, and not walked again.
+        known = self._noted.get(id(value)) if id(value) in self._digests else None
         digest = self.digest(value)
+        origins, refers = self._noted[id(value)] = known or (self._origins, self._refers)
         if self.mutable and id(value) not in self.watched:
-            self.watched[id(value)] = Watched(path, value, watch_digest(value))
-        self.parts.append(Part(self._owner, tag, digest, preview(value)))
+            self.watched[id(value)] = Watched(path, value, watch_digest(value), len(self.parts))
+        self.parts.append(
+            Part(
+                self._owner, tag, digest, preview(value), self._shown_owner, shown_tag,
+                origins, refers,
+            )
+        )  # fmt: skip
 
     def _describe_function(self, function: types.FunctionType) -> None:
         code = function.__code__
         facts = code_facts(code)
-        self.parts.append(Part(self._owner, "code", facts.digest, function.__qualname__))
+        self.parts.append(
+            Part(self._owner, "code", facts.digest, function.__qualname__, self._shown_owner, code=code)
+        )
         self.guards.function(function)
         names = code.co_varnames[: code.co_argcount]
         defaults = function.__defaults__ or ()
@@ -268,7 +280,7 @@ class _CaptureWalk(Walk):
                 self._capture_chain(f"closure {place}", f"{name}", value, chain)
         origin = origin_of_file(code.co_filename)
         if origin is not None:
-            self._add("origin", "origin", origin)
+            self._add("origin", "origin", origin, origin)
             return  # what a distribution's own globals hold is said by its version
         for chain in facts.globals:
             self._capture_global(function, chain)
@@ -304,12 +316,14 @@ class _CaptureWalk(Walk):
                 if "__getattr__" in vars(value) and origin is None and attribute not in vars(value):
                     self.guards.volatile = True  # it may be made otherwise next time
                 if origin is not None and not _is_looked_into(found):
-                    self._add(tag, "installed", f"{value.__name__}.{attribute} {_label(found)} ({origin})")
+                    text = f"{value.__name__}.{attribute} {_label(found)} ({origin})"
+                    self._add(tag, "installed", text, origin)
                     return
             value = found
         if tag not in self._captured:  # `table.get` and `table.keys` both lead to `table`
             self._captured.add(tag)
-            self.capture(tag, path, value)
+            # Of closures people know the name, of globals it is in the tag.
+            self.capture(tag, path, value, f"closure {path}" if tag.startswith("closure ") else "")
 
     def _capture_import(self, function: types.FunctionType, imported: Import) -> None:
         name = _absolute(imported, function.__globals__.get("__package__") or "")
@@ -318,7 +332,7 @@ class _CaptureWalk(Walk):
         if origin is not None:
             if tag not in self._captured:
                 self._captured.add(tag)
-                self._add(tag, "installed", origin)
+                self._add(tag, "installed", origin, origin)
             return
         try:
             # The call would import it too; without looking inside, an edit there would go unseen.
@@ -336,7 +350,8 @@ class _CaptureWalk(Walk):
         self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
         if not installed:
-            self.capture("class", f"{kind.__qualname__}.__bases__", (type(kind), *kind.__bases__))
+            bases = (type(kind), *kind.__bases__)
+            self.capture("class", f"{kind.__qualname__}.__bases__", bases, "bases")
         for name, value in class_attributes(kind):
             if installed and not _is_patch(value):
                 continue  # said by the version; only what somebody put there since is of interest
@@ -364,6 +379,23 @@ class _CaptureWalk(Walk):
 
 
 # -- what code is ------------------------------------------------------------------------------------
+
+
+def _shown_name(code: Any) -> str:
+    """Return what people call a function, class or module: ``helper model.step``."""
+    name = qualified_name(code)
+    if isinstance(code, types.ModuleType):
+        return f"module {name}"
+    module = module_name(code)
+    if isinstance(code, type):
+        kind = "class"
+    else:
+        outer = name.rpartition(".")[0]
+        kind = "method" if outer and not outer.endswith("<locals>") else "helper"
+    return f"{kind} {name}" if module in _SCRIPTS else f"{kind} {module}.{name}"
+
+
+_SCRIPTS = ("__main__", "__mp_main__", "builtins")
 
 
 def _is_patch(value: Any) -> bool:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from hashcache.arrays import write_content
+from hashcache.arrays import is_number, write_content, write_memory
 from hashcache.canonical import Sink, handles, handles_named
 from hashcache.columns import write_arrow
 from hashcache.values import write_reduced
@@ -38,6 +38,18 @@ def _column(value: _Column, sink: Sink) -> None:
     _write_values(value.array, sink)
 
 
+class _Label:
+    """The label of a column in a path, looked up when somebody reads the path: few ever do."""
+
+    __slots__ = ("labels", "place")
+
+    def __init__(self, labels: Any, place: int) -> None:
+        self.labels, self.place = labels, place
+
+    def __repr__(self) -> str:
+        return repr(self.labels[self.place])
+
+
 @handles_named("pandas.DataFrame", "pandas.core.frame.DataFrame")
 def _frame(value: Any, sink: Sink) -> None:
     """Write index, labels and, column by column, dtype and content."""
@@ -45,36 +57,58 @@ def _frame(value: Any, sink: Sink) -> None:
     sink.type_of(value)
     sink.part(".%s", "index", value.index)
     sink.part(".%s", "columns", value.columns)
-    kinds = set(value.dtypes)
-    if len(kinds) == 1 and _is_number(kinds.pop()) and sink.walk.outline is None:
-        # At once, since a frame may have thousands of columns. The labels are written already.
-        write_content(value.to_numpy().T, sink)
-    else:
+    if sink.walk.outline is None:
         _write_columns(value, sink)
+    else:  # which wants a digest for each
+        for label, array in zip(value.columns, _arrays(value), strict=True):
+            sink.part("[%r]", label, _Column(array))
     _write_extras(value, sink)
 
 
+_WIDE = 100  # columns, from which on asking for the dtypes of all takes less time than for their arrays
+
+
 def _write_columns(frame: Any, sink: Sink) -> None:
-    walk = sink.walk
-    for label, array in zip(frame.columns, _arrays(frame), strict=True):
-        if walk.outline is None:
-            walk.trail.append(("[%r]", label))
-            _write_values(array, sink)
-            walk.trail.pop()
+    """Write all columns of numbers at once, since there may be thousands, then the others."""
+    import numpy as np
+
+    labels = frame.columns
+    # By identity, since dtypes that differ in their metadata are equal.
+    kinds = {id(dtype): dtype for dtype in frame.dtypes} if len(labels) > _WIDE else {}
+    if len(kinds) == 1 and isinstance(kind := kinds.popitem()[1], np.dtype) and is_number(kind):
+        sink.text("dtypes", " ".join([kind.str] * len(labels)))
+        write_memory([frame.to_numpy().T], sink)
+        return
+    numbers, dtypes, others = [], [], []
+    for place, array in enumerate(_arrays(frame)):
+        if isinstance(array, np.ndarray) and is_number(array.dtype):
+            numbers.append(array)
+            dtypes.append(array.dtype.str)
         else:
-            sink.part("[%r]", label, _Column(array))
+            others.append((place, array))
+            dtypes.append("")
+    sink.text("dtypes", " ".join(dtypes))
+    write_memory(numbers, sink)
+    trail = sink.walk.trail
+    for place, array in others:
+        trail.append(("[%r]", _Label(labels, place)))
+        _write_values(array, sink)
+        trail.pop()
 
 
 def _arrays(frame: Any) -> Iterable[Any]:
     if hasattr(frame, "_iter_column_arrays"):  # without a series for each
         arrays: Iterable[Any] = frame._iter_column_arrays()
         return arrays
-    return (column.array for _, column in frame.items())
+    return (_bare(column.array) for _, column in frame.items())
 
 
-def _is_number(dtype: Any) -> bool:
-    """Whether it is a dtype of NumPy's numbers, of which many columns make one array."""
-    return type(dtype).__module__.startswith("numpy") and dtype.kind in "biufc"
+def _bare(array: Any) -> Any:
+    """Return the array of NumPy inside what pandas wraps around it, or any other array as it is."""
+    import numpy as np
+
+    wrapped = type(array).__name__ in ("NumpyExtensionArray", "PandasArray")
+    return np.asarray(array) if wrapped else array
 
 
 @handles_named("pandas.Series", "pandas.core.series.Series")
@@ -135,13 +169,11 @@ def _write_values(array: Any, sink: Sink) -> None:
     """Write the values of a column or index, which have no path of their own."""
     import numpy as np
 
-    if not isinstance(array, np.ndarray):
-        kind = type(array).__name__
-        if kind not in ("NumpyExtensionArray", "PandasArray"):
-            sink.part("<%s>", "values", array)
-            return
-        array = np.asarray(array)
-    write_content(array, sink, "<values>%s")
+    array = _bare(array)
+    if isinstance(array, np.ndarray):
+        write_content(array, sink, "<values>%s")
+    else:
+        sink.part("<%s>", "values", array)
 
 
 @handles_named(
@@ -233,7 +265,7 @@ _DTYPE_FIELDS = {
     "IntervalDtype": ("subtype", "closed"),
     "SparseDtype": ("subtype", "fill_value"),
     "ArrowDtype": ("pyarrow_dtype",),
-    "StringDtype": ("storage", "na_value"),
+    "StringDtype": (),
     "NumpyEADtype": ("numpy_dtype",),
     "PandasDtype": ("numpy_dtype",),
 }
@@ -247,6 +279,8 @@ def _dtype(value: Any, sink: Sink) -> None:
         write_reduced(value, sink)
         return
     sink.type_of(value)
+    if kind.__name__ == "StringDtype":  # there is one in every column and index of texts
+        sink.text("texts", f"{value.storage} {type(value.na_value).__name__}")
     for name in _DTYPE_FIELDS.get(kind.__name__, ()):
         sink.part(".%s", name, getattr(value, name))
 

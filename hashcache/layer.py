@@ -12,17 +12,18 @@ from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 from hashcache import entry
 from hashcache.codec import CODECS, Codec, Payload
 from hashcache.computation import Computation, Raised
-from hashcache.digest import DIGEST_SIZE, Framed, frame_head
+from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
     StoreWarning,
     TornEntryError,
     UnknownFormatError,
 )
-from hashcache.fingerprint import Fingerprint, Part, fingerprint
+from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.key import Key, group_name
 from hashcache.lock import StoreLock, Ticket
 from hashcache.mutation import Argument, changed_values, digest_argument
+from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
 
@@ -53,6 +54,7 @@ class Call:
     relax: tuple[str, ...] = ()
     short: Hashable = None  # under which this process may keep a scalar result
     decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the codecs of the layer
+    listed: list[Part] | None = None  # own parts, once they were asked for
     reach: Reach | None = None  # what the call can change, where changes are repeated
 
     @property
@@ -66,22 +68,47 @@ class Call:
         return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
 
     def own_parts(self) -> list[Part]:
-        """Return what went into the key besides the fingerprint: salt and arguments."""
+        """Return what went into the key besides the fingerprint: salt and arguments.
+
+        As they are at the first time of asking; after the call they may be something else.
+        """
+        if self.listed is None:
+            self.listed = self._list_own_parts()
+        return self.listed
+
+    def _list_own_parts(self) -> list[Part]:
+        from hashcache.inside import look_inside  # which a call that finds its result does not need
+
         parts = self.layer.salt_parts(self.version)
+        if self.relax:
+            text = ",".join(sorted(self.relax))
+            parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))
+        for argument, inside in zip(self.arguments, look_inside(self.arguments), strict=True):
+            tag, value = f"argument {argument.name}", argument.value
+            origins = () if argument.walk is None else argument.walk.origins
+            # Already in the digest above; listed so that a changed callback can say what changed.
+            is_callback = isinstance(value, FunctionType) and origin_of_code(value) is None
+            listed = fingerprint(value).parts if is_callback else ()
+            text = preview(value)
+            parts.append(
+                Part("", tag, argument.digest, text, origins=origins, refers=is_callback, inside=inside)
+            )
+            parts += [
+                part._replace(owner=tag, tag=part.name, shown_owner=tag, shown_tag=part.label)
+                for part in listed
+            ]
+        # What the walks made for themselves, such as lists of the strings in a frame, is not to outlive this.
         for argument in self.arguments:
-            tag = f"argument {argument.name}"
-            parts.append(Part("", tag, argument.digest, preview(argument.value)))
-            if isinstance(argument.value, FunctionType) and origin_of_code(argument.value) is None:
-                # Already in the digest above; listed so that a changed callback can say what changed.
-                inner = fingerprint(argument.value).parts
-                parts += [Part(tag, part.name, part.digest, part.text) for part in inner]
+            argument.walk = None
         if self.reach is not None:
             parts.append(Part("", "sharing", self.reach.digest, self.reach.text))
         return parts
 
     def parts(self) -> list[Part]:
         """Return everything that went into the key, in a stable order."""
-        return [*self.own_parts(), *self.fingerprint.parts]
+        from hashcache.inside import captured_parts
+
+        return [*self.own_parts(), *captured_parts(self.fingerprint)]
 
 
 class Layer:

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from hashcache.canonical import ATOM, ATOMS, Walk, atom_digest
+from hashcache.canonical import ATOM, Walk
 from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, watch_digest
+from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
 
 _SHOWN = 5
 
@@ -20,6 +21,7 @@ class Argument:
     value: object
     digest: bytes
     mutable: bool
+    walk: ArgumentWalk | None = None  # which still knows the digests of its parts
 
 
 def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argument:
@@ -32,12 +34,16 @@ def digest_argument(name: str, value: object, relax: Iterable[str] = ()) -> Argu
     """
     if type(value) in ATOMS:
         return Argument(name, value, atom_digest(value), False)
+    if type(value) in NESTS and not relax:  # without a walk, which takes as long as a small nest
+        plain = nest_digest(value, type(value))
+        if plain is not None:
+            return Argument(name, value, *plain)
     walk = ArgumentWalk(relax=relax)
     walk.trail.append(("%s", name))
     digest = walk.digest(value)
     if walk.unsure and _argument_digest(name, value, relax) != digest:
         raise walk.refuse(value, "it says something else each time it is taken apart")
-    return Argument(name, value, digest, walk.mutable)
+    return Argument(name, value, digest, walk.mutable, walk)
 
 
 class LookBack:
@@ -92,7 +98,7 @@ def rebound(fingerprint: Fingerprint, renew: Callable[[], Fingerprint]) -> list[
     if now.digest == fingerprint.digest:
         return []
     before = {part.name: part.digest for part in fingerprint.parts}
-    names = [part.name for part in now.parts if before.get(part.name) != part.digest]
+    names = [part.label for part in now.parts if before.get(part.name) != part.digest]
     # Something that is gone, or one of two parts of one name, leaves no name to give.
     return [f"{name} (captured)" for name in names or ["what it captures"]]
 

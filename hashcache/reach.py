@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import decimal
 import fractions
+import gc
 import sys
 import types
 import uuid
@@ -13,11 +14,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from typing import Any, NamedTuple
 
-from hashcache.canonical import ATOMS, Walk
+from hashcache.canonical import Walk, type_name
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import origin_of_code
+from hashcache.errors import UncanonicalError
 from hashcache.fingerprint import ArgumentWalk, Watched, fingerprint
 from hashcache.kinds import ATTRIBUTES, Kind, find_kind
+from hashcache.plain import ATOMS
 from hashcache.regions import Region, clusters, region_of
 
 _PLAIN = frozenset(
@@ -29,6 +32,7 @@ _PLAIN = frozenset(
 )  # fmt: skip
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 _DEEPEST = 20
+_MOST_HELD = 100_000
 
 Where = tuple[int | None, str, object]  # number of the owner, and how paths call a part of it
 
@@ -197,8 +201,8 @@ class Reach:
         # Kept by id: an array that is met twice does not overlap with itself.
         looked_at = {id(value): (place, value) for place, value in enumerate(self.objects)}
         for leaf in self.leaves.values():
-            met = array("q", [self.places[id(part)] for part in leaf.inside if id(part) in self.places])
-            self._sink.write("inside", met.tobytes())
+            met = {self.places[id(part)] for part in leaf.inside if id(part) in self.places}
+            self._sink.write("inside", array("q", sorted(met)).tobytes())
             for part in leaf.inside:
                 looked_at.setdefault(id(part), (-1, part))
         found = (region_of(value, place) for place, value in looked_at.values())
@@ -299,11 +303,38 @@ def _note(value: object, inside: list[object]) -> None:
         inside.append(value.obj)
 
 
+def _held_by(value: object) -> Iterator[object]:
+    """Yield what a whole holds, whether or not its canonical form looks at it: memory above all."""
+    seen = {id(value)}
+    pending = [value]
+    while pending:
+        held = pending.pop()
+        parts = gc.get_referents(held)
+        if _is_array_of_objects(held):
+            parts = held.ravel().tolist()  # type: ignore[attr-defined]
+        for part in parts:
+            if type(part) in ATOMS or id(part) in seen or isinstance(part, (*_CODE, types.FrameType)):
+                continue
+            seen.add(id(part))
+            if len(seen) > _MOST_HELD:
+                raise UncanonicalError(
+                    f"a {type_name(type(value))} holds too many objects to tell which of them it shares"
+                )
+            yield part
+            pending.append(part)
+
+
+def _is_array_of_objects(value: Any) -> bool:
+    return type(value).__name__ == "ndarray" and value.dtype.hasobject and value.dtype.names is None
+
+
 def _look_at(value: object, captured: bool, where: Where) -> Leaf:
     def look() -> tuple[bytes, _Whole | _CapturedWhole]:
         walk = _CapturedWhole([]) if captured else _Whole()
         return walk.digest(value), walk
 
     digest, walk = look()
+    if walk.mutable and not isinstance(value, _CODE):
+        walk.inside += _held_by(value)
     inside = [part for part in walk.inside if part is not value]
     return Leaf(digest, walk.mutable, inside, lambda: look()[0], where)

@@ -15,12 +15,12 @@ import types
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from hashcache.canonical import ATOMS, atom_digest
 from hashcache.codec import CODECS, Buffer, Codec, Payload, own
 from hashcache.errors import UnencodableError
 from hashcache.facets import DoesNotFitError, Step
 from hashcache.fingerprint import Fingerprint
 from hashcache.mutation import Argument, changed_values, rebound
+from hashcache.plain import ATOMS, atom_digest
 from hashcache.reach import Reach
 from hashcache.recent import MISS
 from hashcache.regions import Region, clusters, region_of

@@ -103,6 +103,25 @@ def series_of_polars():
 
 
 @row
+def long_series_of_polars():
+    pl = pytest.importorskip("polars")
+    texts = ["x", None, "", "yy"] * 300
+    numbers = [1, None, 0] * 400
+    value = pl.DataFrame({"t": texts, "n": numbers})
+    return (
+        value,
+        [pl.concat([value[:7], value[7:]], rechunk=False), pl.concat([value[:5], value])[5:]],
+        [
+            value.fill_null(0), value.with_columns(pl.col("t").fill_null("")), value[:-1], value[:8],
+            value.with_columns(t=pl.Series(["xy", None, "", "y"] * 300)),
+            value.with_columns(t=pl.Series(["x", "", None, "yy"] * 300)), value.reverse(),
+            value.with_columns(n=pl.Series([1, 0, None] * 400)), value.cast({"n": pl.Float64}),
+            value.with_columns(t=pl.lit(None, pl.String)), value.cast({"t": pl.Categorical}),
+        ],
+    )  # fmt: skip
+
+
+@row
 def arrays_with_names():
     xr = pytest.importorskip("xarray")
 

@@ -75,6 +75,51 @@ def frames_of_one_dtype():
 
 
 @row
+def wide_frames():
+    pd = pytest.importorskip("pandas")
+    numbers = np.arange(600.0).reshape(3, 200)
+    labels = [f"c{i}" for i in range(200)]
+    pieces = pd.concat([pd.Series(numbers[:, i], name=labels[i]) for i in range(200)], axis=1)
+    mixed = pd.DataFrame(numbers, columns=labels).astype({"c3": "i8", "c7": object, "c9": "Int64"})
+    grown = pd.DataFrame(numbers[:, :3], columns=labels[:3])
+    for label in labels[3:]:
+        grown = pd.concat([grown, mixed[[label]]], axis=1)
+    return (
+        mixed,
+        [grown, mixed.copy(), mixed.iloc[::-1].iloc[::-1]],
+        [
+            pieces, pieces.astype({"c3": "i8"}), mixed.astype({"c4": "i8"}), mixed.astype({"c7": "f8"}),
+            mixed[[*labels[1:], "c0"]].set_axis(labels, axis=1), mixed.astype({"c9": "i8"}),
+            pieces.astype("f4"), pieces.iloc[:, :100], pieces.astype("Float64"),
+        ],
+    )  # fmt: skip
+
+
+@row
+def wide_frames_of_one_dtype():
+    pd = pytest.importorskip("pandas")
+    numbers = np.arange(600.0).reshape(3, 200)
+    pieces = pd.concat([pd.Series(numbers[:, i], name=i) for i in range(200)], axis=1)
+    return (
+        pd.DataFrame(numbers),
+        [pd.DataFrame(np.asfortranarray(numbers)), pieces.set_axis(pd.RangeIndex(200), axis=1)],
+        [pd.DataFrame(numbers.reshape(200, 3)), pd.DataFrame(numbers[::-1]), pieces.astype({7: "i8"})],
+    )
+
+
+@row
+def texts_of_arrow_over_missing_values():
+    pa = pytest.importorskip("pyarrow")
+    ends, text = pa.array([0, 1, 3, 4], pa.int32()).buffers()[1], pa.py_buffer(b"axxb")
+    hidden = pa.Array.from_buffers(pa.string(), 3, [pa.py_buffer(bytes([0b101])), ends, text], 1)
+    return (
+        pa.array(["a", None, "b"]),
+        [hidden, pa.array(["z", "a", None, "b"])[1:], pa.array([*["y"] * 9, "a", None, "b", None])[9:12]],
+        [pa.array(["a", "", "b"]), pa.array(["a", "xx", "b"]), pa.array(["a", "b", None])],
+    )
+
+
+@row
 def series_of_missing_values():
     pd = pytest.importorskip("pandas")
 

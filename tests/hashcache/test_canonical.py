@@ -24,7 +24,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import hashcache
-from hashcache import UncanonicalError, canonical, digest
+from hashcache import UncanonicalError, canonical, digest, plain
 from hashcache.fingerprint import ArgumentWalk
 
 
@@ -245,6 +245,36 @@ def test_a_value_among_objects_has_the_digest_that_it_has_alone(value: Any):
     assert walk.digest(value) == ArgumentWalk().digest(value)
 
 
+@given(nests(atoms), st.integers(1, 60))
+def test_a_nest_is_measured_alike_level_by_level_and_part_by_part(value: Any, height: int):
+    for _ in range(height):
+        value = [value]
+    found = plain.nest_digest([value, 1.0], list)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(plain, "_MANY", 0)  # look for shared parts at once
+        patch.setattr(plain, "_LONG", 0)
+        assert plain.nest_digest([value, 1.0], list) == found
+        shared = plain.nest_digest([value, value, 1.0], list)
+    assert shared == plain.nest_digest([value, copy.deepcopy(value), 1.0], list)
+
+
+def test_only_exact_types_are_written_as_they_are():
+    # Each of these is a buffer, a set or a subclass, which `marshal` would take for something else.
+    for odd in (bytearray(b"ab"), memoryview(b"ab"), np.arange(2), np.float64(1), {1}, Text("ab"), Level.LOW):
+        for nest in ([odd], (1, odd), {"a": odd}, [[(odd,)]], [["a"] * 2000, ["a"] * 2000 + [odd]]):
+            assert plain.nest_digest(nest, type(nest)) is None
+    for key in (Text("ab"), Level.LOW, frozenset()):
+        assert plain.nest_digest({"a": {key: 1}}, dict) is None
+
+
+@given(st.lists(st.text(st.sampled_from("a\0\ud800\U0001f600"), max_size=3), max_size=3))
+def test_lists_of_texts_agree_exactly_when_the_texts_do(texts: list[str]):
+    others = [texts[:-1], [*texts, ""], ["\0".join(texts)], ["".join(texts)], [text + "\0" for text in texts]]
+    for other in others:
+        assert (digest(other) == digest(texts)) == (other == texts)
+    assert digest(tuple(texts)) != digest(texts)
+
+
 def test_the_order_of_a_mapping_counts_unless_relaxed():
     a, b = {"x": 1, "y": [2]}, {"y": [2], "x": 1}
     assert ArgumentWalk().digest(a) != ArgumentWalk().digest(b)
@@ -358,6 +388,17 @@ def test_the_class_of_an_argument_counts():
         return Solver()
 
     assert digest(make(1)) == digest(make(1)) != digest(make(2))
+
+
+def test_large_arrays_agree_in_every_memory_order():
+    array = np.arange(120_000.0).reshape(20, 60, 100)
+    spaced = np.zeros((40, 60, 300))
+    spaced[::2, ::-1, ::3] = array
+    for other in (np.asfortranarray(array), array.transpose(1, 2, 0).copy().transpose(2, 0, 1)):
+        assert digest(other) == digest(array)
+    assert digest(spaced[::2, ::-1, ::3]) == digest(array)
+    assert digest(np.asfortranarray(array.reshape(2, -1))) == digest(array.reshape(2, -1))
+    assert digest(array[::-1]) != digest(array)
 
 
 def test_digests_are_the_same_under_every_hash_seed(python):

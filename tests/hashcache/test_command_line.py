@@ -42,6 +42,18 @@ def doubled(x: int) -> int:
     return 2 * x
 
 
+@hashcache(name="asked")
+def asked(x: Any, *, shift: float = 0.0) -> float:
+    return SCALE * x + shift
+
+
+class Scaler:
+    @hashcache
+    @staticmethod
+    def scaled(x: float) -> float:
+        return SCALE * x
+
+
 @pytest.fixture
 def functions() -> tuple[Cached[..., float], Cached[..., int]]:
     """Three stored results of two functions in two layers."""
@@ -57,15 +69,17 @@ def read(run: Run, *arguments: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "command", [["info"], ["ls"], ["show", "00"], ["clear"], ["clear", "--function", "f"]]
+    "command",
+    [["info"], ["ls"], ["show", "00"], ["explain", "00"], ["clear"], ["clear", "--function", "f"]],
 )
 @pytest.mark.parametrize("options", [[], ["--json"]])
 def test_looking_at_an_empty_cache_makes_nothing(
     run: Run, location: Path, command: list[str], options: list[str]
 ) -> None:
     status, said, complaint = run(*command, *options)
-    assert status == (1 if command[0] == "show" else 0)
-    assert bool(complaint) == (command[0] == "show")
+    asks_for_one = command[0] in ("show", "explain")
+    assert status == (1 if asks_for_one else 0)
+    assert bool(complaint) == asks_for_one
     if options and not status:
         json.loads(said)
     assert not location.exists()
@@ -80,7 +94,15 @@ def state(place: Path) -> dict[Path, Any]:
 
 def test_looking_changes_nothing(run: Run, location: Path, functions: Any) -> None:
     before = state(location)
-    for command in (["info"], ["ls"], ["show", ""], ["ls", "--layer", "graph"], ["show", "zz"]):
+    for command in (
+        ["info"],
+        ["ls"],
+        ["show", ""],
+        ["ls", "--layer", "graph"],
+        ["show", "zz"],
+        ["explain", ""],
+        ["explain", f"{__name__}:asked", "2.5"],
+    ):
         run(*command)
         run(*command, "--json")
     assert state(location) == before
@@ -154,6 +176,111 @@ def test_show_tells_all_that_went_into_a_key(run: Run, functions: Any) -> None:
     assert len(read(run, "show", "")) == 3
 
 
+def test_show_lists_parts_inside_arguments_and_is_the_same_at_every_look(run: Run) -> None:
+    nested = hashcache(name="nested")(lambda x: 1)
+    nested({"a": [1, 2], "b": {3, 1}})
+    first, second = run("show", ""), run("show", "")
+    assert first == second
+    lines = [line.partition("  [")[0].strip() for line in first[1].splitlines()]
+    assert "argument x = {'a': [1, 2], 'b': {1, 3}}" in lines
+    assert [line for line in lines if line.startswith("argument x[")] == [
+        "argument x['a'] = [1, 2]",
+        "argument x['a'][0] = 1",
+        "argument x['a'][1] = 2",
+        "argument x['b'] = {1, 3}",
+    ]
+
+
+def test_explain_of_a_key_says_why_it_was_computed(run: Run, functions: Any) -> None:
+    one, other = functions
+    first, second = one.key(1.0), one.key(2.0, shift=0.5)
+    for spelling in (second, second[:12], f"function:scaled:{second}"):
+        status, said, _ = run("explain", spelling)
+        lines = said.splitlines()
+        assert status == 0
+        assert lines[:2] == [
+            f"function:scaled:{second}",
+            "computed: argument x: 1.0 -> 2.0; argument shift: 0.0 -> 0.5",
+        ]
+        assert lines[2:] == run("show", second)[1].splitlines()[4:]
+    (header,) = read(run, "explain", second)
+    assert header["changes"] == ["argument x: 1.0 -> 2.0", "argument shift: 0.0 -> 0.5"]
+    for key in (first, other.key(3)):
+        assert run("explain", key)[1].splitlines()[1] == "computed: never computed before"
+
+
+def test_explain_of_a_call_agrees_with_the_function(run: Run) -> None:
+    target = f"{__name__}:asked"
+    assert run("explain", target, "2.0")[:2] == (1, f"{asked.explain(2.0)}\n")
+    asked(2.0, shift=0.5)
+    assert run("explain", target, "2.0", "shift=0.5")[:2] == (0, f"{asked.explain(2.0, shift=0.5)}\n")
+    status, said, _ = run("explain", target, "x={'a': [1, -2.0]}", "--json")
+    told, explanation = json.loads(said), asked.explain({"a": [1, -2.0]})
+    assert status == 1
+    assert [told["hit"], told["reason"]] == [False, explanation.reason]
+    assert (told["key"], told["changes"]) == (str(explanation.key), list(explanation.changes))
+    assert [row[0] for row in told["parts"]] == [part.name for part in explanation.parts]
+    assert run("explain", target, "--", "-1e5")[0] == 1
+    assert run("explain", f"{__name__}:Scaler.scaled", "2.0")[0] == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "complaint"),
+    [
+        (["no.such.module:f"], "module no.such.module cannot be imported: ModuleNotFoundError"),
+        ([f"{__name__}:unheard"], f"{__name__} has no unheard"),
+        ([f"{__name__}:Scaler.unheard"], f"{__name__}.Scaler has no unheard"),
+        ([f"{__name__}:doubled", "1"], "is not a cached function"),
+        ([f"{__name__}:asked", "word"], "word is not a Python literal"),
+        ([f"{__name__}:asked", "x=1 +"], "1 + is not a Python literal"),
+        ([f"{__name__}:asked", "shift=1", "2"], "2 stands after an argument with a name"),
+        ([f"{__name__}:asked"], "missing 1 required positional argument: 'x'"),
+        ([f"{__name__}:asked", "1", "unheard=2"], "unexpected keyword argument 'unheard'"),
+        (["unheard"], "neither a key (hexadecimal digits) nor module:function"),
+        ([":asked"], "neither a key (hexadecimal digits) nor module:function"),
+        (["00", "1"], "is a key, and takes no arguments"),
+    ],
+)
+def test_a_call_that_cannot_be_explained_says_why(run: Run, arguments: list[str], complaint: str) -> None:
+    for options in ([], ["--json"]):
+        status, said, told = run("explain", *arguments, *options)
+        assert (status, said) == (2, "")
+        assert told.startswith("hashcache: ")
+        assert complaint in told
+
+
+LOUD = """
+from hashcache import hashcache
+
+print("imported")
+
+
+@hashcache
+def f(x):
+    return x
+"""
+
+
+def test_explain_imports_from_the_current_directory_and_prints_nothing_else(
+    python: Callable[..., str], tmp_path: Path
+) -> None:
+    (tmp_path / "loud.py").write_text(LOUD)
+    command = "import sys; sys.path.remove(''); from hashcache.__main__ import main; sys.exit(main({}) - {})"
+    said = python(command.format(["explain", "loud:f", "1", "--json"], 1))
+    assert json.loads(said)["reason"] == "never computed"
+    python("import loud; loud.f(1)")
+    assert python(command.format(["explain", "loud:f", "1"], 0)).splitlines()[1] == "hit: stored"
+    (tmp_path / "broken.py").write_text("raise SystemExit(3)")
+    python(command.format(["explain", "broken:f", "1"], 2))
+
+
+def test_explain_of_a_call_looks_in_another_location(run: Run, tmp_path: Path) -> None:
+    asked(3.0)
+    target = f"{__name__}:asked"
+    assert run("explain", target, "3.0")[0] == 0
+    assert run("explain", target, "3.0", "--location", str(tmp_path / "elsewhere"))[0] == 1
+
+
 def test_show_of_an_unknown_key_fails(run: Run, functions: Any) -> None:
     for options in ([], ["--json"]):
         status, said, complaint = run("show", "f" * 32, *options)
@@ -186,7 +313,7 @@ def test_another_location_can_be_named(run: Run, location: Path, tmp_path: Path,
     assert len(read(run, "ls")) == 3
 
 
-@pytest.mark.parametrize("command", [["info"], ["ls"], ["show", "0"], ["clear"]])
+@pytest.mark.parametrize("command", [["info"], ["ls"], ["show", "0"], ["explain", "0"], ["clear"]])
 def test_a_store_that_cannot_be_used_is_said_with_its_place(
     run: Run, location: Path, functions: Any, command: list[str]
 ) -> None:

@@ -769,3 +769,38 @@ def test_who_waited_repeats_nothing_on_what_has_changed_meanwhile():
         f._layer.compute(waiting, lambda: f.uncached(x), f._policy)
     assert x == [0, 1]
     assert len(list(f.entries())) == 1
+
+
+@pytest.mark.parametrize("hold", ["frame", "series", "matrix", "memoryview", "masked"])
+def test_memory_that_a_whole_has_in_common_with_an_array_is_told_apart(hold):
+    holders = {
+        "frame": lambda array: pytest.importorskip("pandas").DataFrame(array.reshape(2, 2), copy=False),
+        "series": lambda array: {"inner": pytest.importorskip("pandas").Series(array, copy=False)},
+        "matrix": lambda array: _matrix(pytest.importorskip("scipy.sparse"), array),
+        "memoryview": lambda array: [memoryview(array)],
+        "masked": lambda array: np.ma.array(array, copy=False),
+    }
+
+    @hashcache(mutation="replay", name=hold)
+    def f(array, whole):
+        array[0] = 9.0
+        whole = whole["inner"] if type(whole) is dict else whole
+        return (
+            float(np.sum(getattr(whole, "data", whole))) if hold != "frame" else float(whole.to_numpy().sum())
+        )
+
+    def arguments(shares):
+        array = np.ones(4)
+        return array, holders[hold](array if shares else array.copy())
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MutationWarning)
+        for shares in (False, True, False, True):
+            assert f(*arguments(shares)) == (12.0 if shares else 4.0)
+    assert f.stats()["hits"] == 1
+
+
+def _matrix(sparse, array):
+    matrix = sparse.csr_matrix(np.ones((2, 2)))
+    matrix.data = array
+    return matrix

@@ -93,6 +93,24 @@ def test_explain_agrees_with_is_cached(battery: Battery) -> None:
     assert disagreeing == {}
 
 
+def test_explain_names_what_changed_wherever_a_function_is_computed_again(battery: Battery) -> None:
+    reasons = {
+        name: call["why"].splitlines()[1].removeprefix("miss: ")
+        for name, result in battery["after"].items()
+        for call in result.get("calls", ())
+        if call.get("told") is False
+    }
+    vague = ("", "something that is not listed: changed", "code or captured values: changed")
+    assert {name: reason for name, reason in reasons.items() if reason in vague} == {}
+    # Where nothing is stored, or the edit gives the function another name, there is nothing to compare.
+    alone = {name for name, reason in reasons.items() if reason == "never computed"}
+    later = {scenario.name for scenario in SCENARIOS if scenario.later}
+    assert alone <= later | {f"decorator under the cache, {edit}" for edit in _RENAMING}
+
+
+_RENAMING = ("another one", "their order", "removed")
+
+
 PROGRAM = """
 from hashcache import hashcache
 

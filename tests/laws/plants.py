@@ -20,9 +20,9 @@ _capture, _describe = _CaptureWalk.capture, _CaptureWalk._describe_function
 
 
 def ignoring(tag: str) -> Change:
-    def capture(self: Any, found: str, path: str, value: object) -> None:
+    def capture(self: Any, found: str, path: str, value: object, shown: str = "") -> None:
         if not found.startswith(tag):
-            _capture(self, found, path, value)
+            _capture(self, found, path, value, shown)
 
     return _CaptureWalk, "capture", capture
 
@@ -32,7 +32,7 @@ def without_helper_code(self: Any, function: Any) -> None:
     _describe(self, function)
     for place in range(start, len(self.parts)):
         if self.parts[place].tag == "code" and self.parts[place].owner:
-            self.parts[place] = dataclasses.replace(self.parts[place], digest=b"")
+            self.parts[place] = self.parts[place]._replace(digest=b"")
 
 
 def raw(code: CodeType) -> CodeFacts:
