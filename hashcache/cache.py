@@ -158,8 +158,9 @@ class Cache:
             Parameters that take no part in the key.
         depends_on : tuple
             Values, functions or `File` objects that the result depends on and the code does not show.
-        mutation : {"warn", "error", "ignore"}
-            What to do when a call changes an argument or a captured value.
+        mutation : {"warn", "error", "replay", "ignore"}
+            What to do when a call changes an argument or a captured value: with ``"replay"``, the
+            change is stored with the result and repeated on a hit.
         on_uncacheable : {"warn", "raise", "ignore"}
             What to do when no key can be made.
         strict : bool

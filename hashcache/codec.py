@@ -181,7 +181,7 @@ def _spell(dtype: Any) -> str:
     raise UnencodableError(f"no text stands for the dtype {dtype}")
 
 
-def _own(frame: Buffer) -> Buffer:
+def own(frame: Buffer) -> Buffer:
     """Return a buffer that nobody else has: a hit can be written to and harms nobody.
 
     A frame that can be written to was read for this one value; others may be kept and are copied.
@@ -193,7 +193,7 @@ def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> A
     import numpy as np
 
     dtype, shape, order, frame = parts
-    array = np.ndarray(tuple(shape), np.dtype(dtype), _own(frames[frame]), order=order)
+    array = np.ndarray(tuple(shape), np.dtype(dtype), own(frames[frame]), order=order)
     return array[()] if kind == "scalar" else array
 
 
@@ -228,7 +228,7 @@ class PickleCodec:
         import pickle
 
         text, *buffers = payload.frames
-        return pickle.loads(text, buffers=map(_own, buffers))
+        return pickle.loads(text, buffers=map(own, buffers))
 
 
 def _cloudpickled(value: Any, refusal: Exception) -> tuple[bytes, list[pickle.PickleBuffer]]:

@@ -27,6 +27,7 @@ from hashcache.preview import preview
 
 if TYPE_CHECKING:
     from hashcache.layer import Call, Layer, Policy
+    from hashcache.replay import Before
 
 Encoded = tuple[str, Payload]
 
@@ -55,18 +56,32 @@ class Computation:
         self._is_stored = False
 
     def __enter__(self) -> Computation:
+        try:
+            self._begin()
+        except BaseException:  # an interruption, say: `__exit__` is then not called
+            self._end(ABANDONED)
+            raise
+        self._started = time.perf_counter()
+        return self
+
+    def _begin(self) -> None:
         call, policy = self._call, self._policy
         policy.stats["misses"] += 1
         self._layer.cache.recent.discard(call.name)
         with suppress(Exception):  # whatever cannot be listed now is looked at when it is stored
             call.own_parts()
-        self._look_back = (
-            None
-            if policy.mutation == "ignore"
-            else LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
-        )
-        self._started = time.perf_counter()
-        return self
+        self._look_back: LookBack | None = None
+        self._before: Before | None = None
+        if call.reach is not None:
+            from hashcache.replay import Before
+
+            self._before = Before(call.reach, call.arguments, call.fingerprint, call.renew, call.relax)
+        elif policy.mutation != "ignore":
+            self._look_back = LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
+
+    def _end(self, outcome: str) -> None:
+        if self._ticket is not None:
+            self._ticket.end(outcome)
 
     def finish(self, value: Any, encoding: Callable[[], Encoded] | None = None) -> None:
         """Store a result, if the call changed nothing that a hit would not change; `encoding` encodes it."""
@@ -75,6 +90,18 @@ class Computation:
         if changed:
             self._say_changed(changed, "a hit would not repeat the change")
             return
+        if self._before is not None:
+            from hashcache.replay import REPLAY, UnrepeatableError
+
+            try:
+                if encoding is not None:
+                    self._before.check_unchanged()
+                elif (payload := self._before.encode(value, self._layer.codecs)) is not None:
+                    self._keep(value, seconds, lambda: (REPLAY, payload))
+                    return
+            except UnrepeatableError as error:
+                self._say_changed(error.paths, str(error))
+                return
         encoding = functools.cache(encoding or (lambda: encode(value, self._layer.codecs)))
         self._keep(value, seconds, encoding)
         if self._look_back is not None and self._look_back.filled:
@@ -93,8 +120,7 @@ class Computation:
                 self.finish(Raised(error))
                 outcome = STORED if self._is_stored else FAILED
         finally:
-            if self._ticket is not None:
-                self._ticket.end(outcome)
+            self._end(outcome)
 
     def _say_changed(self, paths: list[str], reason: str) -> None:
         self._policy.stats["mutated"] += 1

@@ -23,7 +23,8 @@ Q = ParamSpec("Q")
 R = TypeVar("R")
 S = TypeVar("S")
 
-_CHOICES = {"mutation": ("warn", "error", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
+_SHARING = frame_head("sharing", DIGEST_SIZE)
+_CHOICES = {"mutation": ("warn", "error", "replay", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
 
 
 class Settings(TypedDict, total=False):
@@ -33,7 +34,7 @@ class Settings(TypedDict, total=False):
     version: str
     ignore: tuple[str, ...]
     depends_on: tuple[Any, ...]
-    mutation: Literal["warn", "error", "ignore"]
+    mutation: Literal["warn", "error", "replay", "ignore"]
     on_uncacheable: Literal["warn", "raise", "ignore"]
     strict: bool
     relax: tuple[str, ...]
@@ -271,10 +272,21 @@ class Cached(Generic[P, R]):
             argument = digest_argument(name, value, options.relax)
             frames += head + argument.digest
             arguments.append(argument)
+        reach = decoders = None
+        if options.mutation == "replay":
+            # Only those who ask for it pay for its import.
+            from hashcache.reach import Reach
+            from hashcache.replay import REPLAY, replay
+
+            named = [(argument.name, argument.value) for argument in arguments]
+            reach = Reach(named, found.watched, options.relax)
+            frames += _SHARING + reach.digest
+            decoders = {REPLAY: lambda payload: replay(payload, reach, layer.codecs)}
         digest = digest_frames(frames)
         return Call(
-            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
-        )
+            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax,
+            decoders=decoders, reach=reach,
+        )  # fmt: skip
 
     def _prepare(self) -> None:
         signature = Signature(self.__wrapped__, self._options.ignore)

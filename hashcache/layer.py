@@ -21,7 +21,7 @@ from hashcache.errors import (
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.key import Key, group_name
 from hashcache.lock import StoreLock, Ticket
-from hashcache.mutation import Argument, digest_argument
+from hashcache.mutation import Argument, changed_values, digest_argument
 from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
@@ -29,6 +29,7 @@ from hashcache.recent import MISS, is_immutable, size_of
 if TYPE_CHECKING:
     from hashcache.cache import Cache
     from hashcache.decorator import Cached, Settings
+    from hashcache.reach import Reach
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -43,8 +44,8 @@ class Call:
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "relax", "renew",
-        "short", "version",
+        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "relax",
+        "renew", "short", "version",
     )  # fmt: skip
 
     def __init__(
@@ -59,6 +60,7 @@ class Call:
         relax: tuple[str, ...] = (),
         short: Hashable = None,
         decoders: Mapping[str, Callable[[Payload], Any]] | None = None,
+        reach: Reach | None = None,
     ) -> None:
         self.layer = layer
         self.function = function
@@ -71,6 +73,7 @@ class Call:
         self.short = short  # under which this process may keep a scalar result
         self.decoders = decoders  # beside the codecs of the layer
         self.listed: list[Part] | None = None  # own parts, once they were asked for
+        self.reach = reach  # what the call can change, where changes are repeated
 
     @property
     def key(self) -> Key:
@@ -125,6 +128,8 @@ class Call:
         # What the walks made for themselves, such as lists of the strings in a frame, is not to outlive this.
         for argument in self.arguments:
             argument.walk = None
+        if self.reach is not None:
+            parts.append(Part("", "sharing", self.reach.digest, self.reach.text))
         return parts
 
     def parts(self) -> list[Part]:
@@ -218,7 +223,7 @@ class Layer:
             return value  # type: ignore[no-any-return]
         lock = self._lock_of(call, policy)
         boarded = self.cache.flights.board(
-            call.name, lock, policy.lock_timeout, lambda: self.look_up(call, Counter())
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
         )
         if isinstance(boarded, Ticket):
             return self.compute(call, compute, policy, boarded)
@@ -235,7 +240,7 @@ class Layer:
                 return value  # type: ignore[no-any-return]
             lock = self._lock_of(call, policy)
             boarded = await self.cache.flights.board_task(
-                call.name, lock, policy.lock_timeout, lambda: self.look_up(call, Counter())
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
             )
             if not isinstance(boarded, Ticket):
                 return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
@@ -277,7 +282,9 @@ class Layer:
         policy.stats["hits"] += 1
         if cache.talks():
             cache.log("hit %s", call.key)
-        if call.short is not None and is_immutable(value):
+        # A scalar that comes with a change of something captured is not all that a hit has to give.
+        replays = call.reach is not None and call.reach.objects
+        if call.short is not None and not replays and is_immutable(value):
             size = sum(size_of(argument.value) for argument in call.arguments)
             cache.recent.put(call.short, value, size + size_of(value))
         elif type(value) is Raised:
@@ -289,6 +296,12 @@ class Layer:
         if policy.seconds is not None and policy.seconds < _WORTH_A_LOCK:
             return None
         return lambda: self.cache.store.lock(call.name)
+
+    def _look_again(self, call: Call) -> Any:
+        """Return what is stored for a call that waited, or `MISS`."""
+        if call.reach is not None and changed_values(call.arguments, call.fingerprint, call.relax):
+            return MISS  # whoever was waited for changed what both were given, and the key is that of before
+        return self.look_up(call, Counter())
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""

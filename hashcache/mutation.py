@@ -94,9 +94,7 @@ class LookBack:
                     continue
                 paths = _differences(before, _captured_outline(watched)) or [watched.name]
                 changed += [f"{path} (captured)" for path in paths]
-        if not changed and not self._fingerprint.guards.hold():
-            changed += self._rebound()
-        return changed
+        return changed or rebound(self._fingerprint, self._renew)
 
     def _only_filled_argument(self, argument: Argument, before: dict[str, bytes]) -> bool:
         walk = ArgumentWalk(relax=self._relax, outline={})
@@ -129,18 +127,33 @@ class LookBack:
         self.filled = True
         return True
 
-    def _rebound(self) -> list[str]:
-        """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
-        try:
-            now = self._renew()
-        except Exception as error:  # it could be captured before
-            return [f"what it captures ({error})"]
-        if now.digest == self._fingerprint.digest:
-            return []
-        before = {part.name: part.digest for part in self._fingerprint.parts}
-        names = [part.label for part in now.parts if before.get(part.name) != part.digest]
-        # Something that is gone, or one of two parts of one name, leaves no name to give.
-        return [f"{name} (captured)" for name in names or ["what it captures"]]
+
+def rebound(fingerprint: Fingerprint, renew: Callable[[], Fingerprint]) -> list[str]:
+    """Return the captured names that lead to another value than before, as after ``global n; n += 1``."""
+    if fingerprint.guards.hold():
+        return []
+    try:
+        now = renew()
+    except Exception as error:  # it could be captured before
+        return [f"what it captures ({error})"]
+    if now.digest == fingerprint.digest:
+        return []
+    before = {part.name: part.digest for part in fingerprint.parts}
+    names = [part.label for part in now.parts if before.get(part.name) != part.digest]
+    # Something that is gone, or one of two parts of one name, leaves no name to give.
+    return [f"{name} (captured)" for name in names or ["what it captures"]]
+
+
+def changed_values(
+    arguments: Iterable[Argument], fingerprint: Fingerprint, relax: Iterable[str] = ()
+) -> list[str]:
+    """Return the names of arguments and captured values that are no longer what they were."""
+    names = [
+        argument.name
+        for argument in arguments
+        if argument.mutable and _argument_digest(argument.name, argument.value, relax) != argument.digest
+    ]
+    return names + [f"{watched.name} (captured)" for watched in fingerprint.watched if watched.changed()]
 
 
 def describe(paths: list[str]) -> str:

@@ -12,13 +12,15 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions", "outside"},
+    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions"},
     {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock"},
     {"patches"},
     {"fingerprint", "arrays", "values", "signature", "key", "lines"},
-    {"code_values", "mutation", "codec", "columns", "libraries", "rows"},
-    {"entry", "stores", "frames", "inside", "differences"},
+    {"code_values", "mutation", "codec", "columns", "libraries", "rows", "facets"},
+    {"entry", "stores", "frames", "inside", "differences", "kinds"},
+    {"reach"},
+    {"replay"},
     {"computation"},
     {"layer"},
     {"explain", "roads"},

@@ -177,6 +177,38 @@ def test_a_mutated_argument_warns_with_its_path_and_never_gives_a_wrong_hit(atom
         assert quietly(h, atoms) == expected != energy
 
 
+ATOMS = """
+import warnings
+warnings.filterwarnings("ignore", category=DeprecationWarning)
+from ase.build import bulk
+from ase.calculators.emt import EMT
+from hashcache import hashcache
+@hashcache(mutation="replay")
+def h(atoms):
+    print("If you see this, go get a coffee.")
+    return atoms.get_potential_energy()
+for _ in range(2):
+    atoms = bulk("Pd")
+    atoms.calc = EMT()
+    before = atoms.calc
+    print(h(atoms), h(atoms), h(atoms), sorted(atoms.calc.results))
+    print(atoms.calc is before, atoms.calc.atoms == atoms)
+    print(atoms.get_forces().tolist(), atoms.calc.calculation_required(atoms, ["energy"]))
+"""
+
+
+def test_a_mutated_argument_is_computed_once_and_left_as_the_function_leaves_it(atoms, python):
+    bare = python(ATOMS.replace('@hashcache(mutation="replay")\n', ""))
+    first, again = python(ATOMS), python(ATOMS, seed=1)
+    assert computed(bare) == 6
+    # Once for the bare atoms and once for those that have their energy already.
+    assert computed(first) == 2
+    assert computed(again) == 0
+    told = [line for line in bare.splitlines() if "coffee" not in line]
+    assert [line for line in first.splitlines() if "coffee" not in line] == told
+    assert again.splitlines() == told
+
+
 def test_an_equal_argument_made_anew_is_a_hit(atoms):
     from ase.build import bulk
     from ase.calculators.emt import EMT
