@@ -104,6 +104,11 @@ class Cache:
         self.recent.clear()
 
     @property
+    def place(self) -> str:
+        """Where results are kept, for people."""
+        return self._directory() if self._store is None else repr(self._store)
+
+    @property
     def store(self) -> Store:
         """The store at the location."""
         if self._store is not None:
@@ -216,13 +221,14 @@ class Cache:
         return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
 
     def header(self, name: str) -> dict[str, Any] | None:
-        """Return what an entry says of itself, checked; None if it is not there or damaged."""
-        data = self.store.get(name, entry.HEAD_SIZE)
-        if data is not None and entry.header_size(data) > len(data):
-            data = self.store.get(name, entry.header_size(data))
+        """Return what an entry says of itself, checked; None if it is not there, unreadable or damaged."""
+        store = self.store
         try:
+            data = store.get(name, entry.HEAD_SIZE)
+            if data is not None and entry.header_size(data) > len(data):
+                data = store.get(name, entry.header_size(data))
             return None if data is None else entry.peek(data)
-        except (TornEntryError, UnknownFormatError):
+        except (OSError, TornEntryError, UnknownFormatError):
             return None
 
     # -- speaking --------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ class Computation:
         return self
 
     def _begin(self) -> None:
+        self._say_why()
         call, policy = self._call, self._policy
         policy.stats["misses"] += 1
         self._layer.cache.recent.discard(call.name)
@@ -78,6 +79,18 @@ class Computation:
             self._before = Before(call.reach, call.arguments, call.fingerprint, call.renew, call.relax)
         elif policy.mutation != "ignore":
             self._look_back = LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
+
+    def _say_why(self) -> None:
+        cache, call = self._layer.cache, self._call
+        if not cache.talks():
+            return
+        try:
+            from hashcache.explain import explain
+
+            reason = explain(call).reason
+        except Exception as error:  # a reason that cannot be given costs nobody the answer
+            reason = f"for a reason that cannot be told ({error!r})"
+        cache.log("%s computed: %s", call.function, reason)
 
     def _end(self, outcome: str) -> None:
         if self._ticket is not None:
@@ -159,7 +172,7 @@ class Computation:
         try:
             self._keep_fingerprint()
             layer.cache.store.put(call.name, pieces)
-        except OSError as error:
+        except Exception as error:  # out of memory, or whatever a store of the user's own raises
             layer.store_failed("write", error, policy.stats)
         else:
             self._is_stored = True

@@ -194,7 +194,8 @@ class Layer:
     def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
         """Return what stands for everything in a key but the arguments."""
         sink = Framed()
-        sink.write("format", _KEY_FORMAT)
+        # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
+        sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
         for part in self.salt_parts(version):
             sink.write(part.tag, part.digest)
         sink.write("function", function.encode())
@@ -260,16 +261,7 @@ class Layer:
             return value
 
     def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
-        """Return the context in which to compute the result of a call; says why it is computed."""
-        cache = self.cache
-        if cache.talks():
-            from hashcache.explain import explain
-
-            try:
-                reason = explain(call).reason
-            except Exception as error:  # a reason that cannot be given costs nobody the answer
-                reason = f"for a reason that cannot be told ({error!r})"
-            cache.log("%s computed: %s", call.function, reason)
+        """Return the context in which to compute the result of a call."""
         return Computation(self, call, policy, ticket)
 
     def find(self, call: Call, policy: Policy) -> Any:
@@ -332,9 +324,10 @@ class Layer:
 
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
+        store = self.cache.store
         try:
-            data = self.cache.store.get(name)
-        except OSError as error:
+            data = store.get(name)
+        except Exception as error:  # out of memory, or whatever a store of the user's own raises
             self.store_failed("read", error, stats)
             return None, 0
         if data is None:
@@ -362,13 +355,14 @@ class Layer:
         """Whether an entry of another format version lies there, which that version may want."""
         return name in self._foreign
 
-    def store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+    def store_failed(self, what: str, error: Exception, stats: Counter[str]) -> None:
         """Count and say once that the store cannot be used."""
         stats[f"failed to {what}"] += 1
+        reason = str(error) if isinstance(error, OSError) else repr(error)
         self.cache.warn_once(
-            ("store", type(error), error.errno),
-            f"the store at {self.cache.location} cannot be {'written' if what == 'write' else 'read'} "
-            f"({error}); results are computed and not stored until that is mended",
+            ("store", type(error), getattr(error, "errno", None)),
+            f"the store at {self.cache.place} cannot be {'written' if what == 'write' else 'read'} "
+            f"({reason}); results are computed and not stored until that is mended",
             StoreWarning,
         )
 
@@ -394,7 +388,7 @@ class Layer:
     def _drop(self, name: str) -> bool:
         try:
             return self.cache.store.delete(name)
-        except OSError as error:
+        except Exception as error:
             self.store_failed("write", error, Counter())
             return False
 

@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from hashcache.recent import MISS
@@ -63,11 +64,17 @@ class Ticket:
         if self._process != os.getpid():
             return  # a forked child came out of the computation as well; the parent still holds the lock
         lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
         flight, self._flight = self._flight, None
-        if flight is not None:
-            self._flights._land(self._name, flight, outcome)
+        try:
+            if lock is not None:
+                _release(lock)
+        finally:
+            if flight is not None:
+                self._flights._land(self._name, flight, outcome)
+
+    def __del__(self) -> None:
+        # An interruption can fall between any two steps, also there where nobody holds the ticket yet.
+        self.end(ABANDONED)
 
 
 _Boarding = Generator[_Flight | None, None, Ticket]
@@ -84,7 +91,7 @@ class Flights:
     def _renew(self) -> None:
         """Start anew in a forked child: no other thread computes anything there."""
         self._going: dict[str, _Flight] = {}
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # a ticket that is collected while it is held ends by it too
 
     def board(
         self, name: str, take: Callable[[], StoreLock | None] | None, timeout: float, look: Callable[[], Any]
@@ -172,19 +179,21 @@ class Flights:
                         break
                     waited = True
                     yield None
-            except OSError:
+            except Exception:
                 lock = None  # no locks are to be had there
             yield _NOW  # somebody may have been faster
             # Whoever was waited for, and lives, has ended without a result.
             mine_alone = not waited or lock is None or lock.was_left
-        except GeneratorExit:
-            outcome = STORED
+        except BaseException:  # found, or interrupted: the others look again, and one of them computes
+            outcome = ABANDONED
             raise
         finally:
             if not mine_alone:
-                if lock is not None:
-                    lock.release()
-                self._land(name, mine, outcome)
+                try:
+                    if lock is not None:
+                        _release(lock)
+                finally:
+                    self._land(name, mine, outcome)
         return Ticket(self, name, mine, lock) if mine_alone else Ticket(self, name)
 
     def _land(self, name: str, flight: _Flight, outcome: str) -> None:
@@ -193,6 +202,11 @@ class Flights:
             if self._going.get(name) is flight:
                 del self._going[name]
         flight.done.set()
+
+
+def _release(lock: StoreLock) -> None:
+    with suppress(Exception):  # whatever a store makes of it: the answer is there
+        lock.release()
 
 
 def _renewing(flights: weakref.ref[Flights]) -> Callable[[], None]:

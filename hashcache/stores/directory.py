@@ -20,9 +20,10 @@ from hashcache.stores.base import Data
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from filelock import FileLock
+    from hashcache.stores.file_lock import FileLock
 
 _FORMAT = "v1"
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a pipe in the place of an entry keeps nobody waiting
 _LOCKS = "locks"
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
@@ -89,45 +90,6 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
     return data
 
 
-class DirectoryLock:
-    """A lock that its owner's death gives back, as a file that is there while it is held.
-
-    A file that is still there says that its last owner died: whoever gives the lock back deletes it.
-    """
-
-    def __init__(self, lock: FileLock) -> None:
-        import platform
-
-        self._lock = lock
-        self._path = lock.lock_file
-        try:
-            self.was_left = os.stat(self._path).st_size > 0
-            with open(self._path, "w") as file:
-                file.write(f"{os.getpid()} {platform.node()}\n")
-        except FileNotFoundError:  # its last owner has just deleted it
-            self.was_left = False
-
-    @classmethod
-    def taken(cls, path: str) -> DirectoryLock | None:
-        """Take the lock at a path; None if somebody else has it."""
-        from filelock import FileLock, Timeout
-
-        try:
-            lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
-            lock.acquire()
-        except Timeout:
-            return None
-        except NotImplementedError as error:
-            raise OSError(str(error)) from error
-        return cls(lock)
-
-    def release(self) -> None:
-        """Delete the file and give the lock back."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
-        self._lock.release()
-
-
 class DirectoryStore:
     """One file per entry, under ``location/v1/layer/group/xx/``.
 
@@ -167,7 +129,7 @@ class DirectoryStore:
                 return None
             self._trusted_until = monotonic() + _TRUSTED_FOR
         try:
-            handle = os.open(self._path(name), os.O_RDONLY)
+            handle = os.open(self._path(name), _READING)
         except (FileNotFoundError, NotADirectoryError):
             self._exists()  # or something else is in its place
             return None
@@ -185,18 +147,18 @@ class DirectoryStore:
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
         if not self._exists():
-            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_root()
             self._exists()  # somebody else may have been faster
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            handle = os.open(partial, flags, 0o600)
-        except FileNotFoundError:
-            self._make_folders(name)
-            handle = os.open(partial, flags, 0o600)
-        try:
+            try:
+                handle = os.open(partial, flags, 0o600)
+            except FileNotFoundError:
+                self._make_folders(name)
+                handle = os.open(partial, flags, 0o600)
             with open(handle, "wb") as file:
                 for piece in pieces:
                     file.write(piece)
@@ -237,7 +199,7 @@ class DirectoryStore:
         except OSError:
             return 0
 
-    def lock(self, name: str) -> DirectoryLock | None:
+    def lock(self, name: str) -> FileLock | None:
         """Take the lock of `name`; None if somebody else has it.
 
         Raises
@@ -245,24 +207,27 @@ class DirectoryStore:
         OSError
             The file system has no locks, or the directory cannot be written.
         """
+        from hashcache.stores.file_lock import FileLock  # which a call that finds its result does not need
+
         if not self._exists():
-            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = self.location / _LOCKS
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}")
+            self._make_root()
+        folder = f"{self._root}/{_LOCKS}"
+        _make(folder)
+        return FileLock.taken(f"{folder}/{name.rpartition('/')[2]}")
 
     def _path(self, name: str) -> str:
         cut = name.rfind("/") + 3  # the first two digits are a folder
         return f"{self._base}{name[:cut]}/{name[cut:]}"
 
-    def _make_folders(self, name: str) -> None:
-        from pathlib import Path
+    def _make_root(self) -> None:
+        os.makedirs(self._root, mode=0o700, exist_ok=True)
 
-        folder = self.location
+    def _make_folders(self, name: str) -> None:
         # Level by level: os.makedirs gives its mode to the last one only.
-        for part in Path(self._path(name)).parent.relative_to(folder).parts:
-            folder = folder / part
-            folder.mkdir(mode=0o700, exist_ok=True)
+        folder = self._root
+        for part in self._path(name)[len(folder) + 1 :].split("/")[:-1]:
+            folder = f"{folder}/{part}"
+            _make(folder)
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
@@ -275,8 +240,14 @@ class DirectoryStore:
         if mode & 0o170022 == stat.S_IFDIR and status.st_uid == self._owner:
             return True
         if not stat.S_ISDIR(mode):
-            raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
+            raise NotADirectoryError(f"{self._root} is not a directory; choose another location")
         raise PermissionError(
-            f"{self.location} belongs to or is writable by somebody else, who could plant entries "
+            f"{self._root} belongs to or is writable by somebody else, who could plant entries "
             f"that run code here; make it yours alone (chmod 700) or choose another location"
         )
+
+
+def _make(folder: str) -> None:
+    # What else may lie there says so itself, to whoever goes on to use it.
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(folder, 0o700)
