@@ -155,6 +155,12 @@ class Computation:
         try:
             codec, payload = encoding()
             pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
+        except (
+            MemoryError,
+            OSError,
+        ) as error:  # of which the result is not the cause: no module can be loaded
+            layer.store_failed("write", error, policy.stats)
+            return
         except Exception as error:  # also of a codec whose description JSON cannot hold
             policy.stats["unstored"] += 1
             if policy.on_uncacheable == "ignore":

@@ -324,20 +324,16 @@ class Layer:
 
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
-        store = self.cache.store
+        store, recent = self.cache.store, self.cache.recent
         try:
             data = store.get(name)
-        except Exception as error:  # out of memory, or whatever a store of the user's own raises
-            self.store_failed("read", error, stats)
-            return None, 0
-        if data is None:
-            return None, 0
-        state = getattr(data, "state", None)
-        checked = state is not None and self.cache.recent.get(("checked", name)) == state
-        try:
+            if data is None:
+                return None, 0
+            state = getattr(data, "state", None)
+            checked = state is not None and recent.get(("checked", name)) == state
             found = entry.unpack(data, call.digest, checked)
             if state is not None and not checked:
-                self.cache.recent.put(("checked", name), state, 0)
+                recent.put(("checked", name), state, 0)
             return found, len(data)
         except UnknownFormatError:
             self._foreign.add(name)  # another version's, and that version may want it
@@ -349,6 +345,8 @@ class Layer:
                 StoreWarning,
             )
             self._drop(name)
+        except Exception as error:  # out of memory, or whatever a store of the user's own raises
+            self.store_failed("read", error, stats)
         return None, 0
 
     def is_foreign(self, name: str) -> bool:

@@ -152,14 +152,13 @@ class DirectoryStore:
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
             try:
-                handle = os.open(partial, flags, 0o600)
+                file = open(partial, "xb", opener=_private)  # noqa: SIM115  (closed below)
             except FileNotFoundError:
                 self._make_folders(name)
-                handle = os.open(partial, flags, 0o600)
-            with open(handle, "wb") as file:
+                file = open(partial, "xb", opener=_private)  # noqa: SIM115
+            with file:
                 for piece in pieces:
                     file.write(piece)
             os.replace(partial, path)
@@ -245,6 +244,10 @@ class DirectoryStore:
             f"{self._root} belongs to or is writable by somebody else, who could plant entries "
             f"that run code here; make it yours alone (chmod 700) or choose another location"
         )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _make(folder: str) -> None:
