@@ -134,6 +134,22 @@ CORNERS: list[Edit | Session] = [
         ("textwrap.dedent = old", HIT),
     ),
     session(
+        "a registration with an unrelated abstract class",
+        given(
+            """
+            import abc
+            class Step(abc.ABC):
+                def twice(self):
+                    return 2
+            class Done(Step):
+                pass
+            """,
+            "Done().twice() + isinstance(3, Step)",
+        ),
+        ("class Other(abc.ABC):\n    pass\nclass Mine:\n    pass\nOther.register(Mine)", HIT),
+        ("Step.register(int)", RECOMPUTE),
+    ),
+    session(
         "double precision of JAX",
         given("import jax, jax.numpy as jnp", "str(jnp.zeros(1).dtype)"),
         ("jax.config.update('jax_enable_x64', True)", RECOMPUTE),
