@@ -33,30 +33,47 @@ class StoreLock(Protocol):
         """Give it back."""
 
 
+class _Hold:
+    """What whoever computes holds on to; an interruption between any two steps loses it at the latest."""
+
+    __slots__ = ("__weakref__",)
+
+
 class _Flight:
-    """A computation that is going on in this process."""
+    """A computation that is going on in this process, as long as somebody holds it."""
 
-    __slots__ = ("done", "outcome", "owner")
+    __slots__ = ("done", "hold", "outcome", "owner")
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, hold: _Hold | None) -> None:
         self.owner = owner
+        self.hold = None if hold is None else weakref.ref(hold)
         self.done = threading.Event()
         self.outcome = ABANDONED
 
+    def is_lost(self) -> bool:
+        """Whether nobody is there any more to end it."""
+        return self.hold is not None and self.hold() is None
+
 
 STORED, FAILED, ABANDONED = "stored", "failed", "abandoned"  # how a flight ends
-_NOW = _Flight(None)  # stands for: look again without waiting
+_NOW = _Flight(None, None)  # stands for: look again without waiting
 
 
 class Ticket:
     """The right to compute. Others wait for its end, unless it is one of those that everybody gets."""
 
-    __slots__ = ("_flight", "_flights", "_lock", "_name", "_process")
+    __slots__ = ("_flight", "_flights", "_hold", "_lock", "_name", "_process")
 
     def __init__(
-        self, flights: Flights, name: str, flight: _Flight | None = None, lock: StoreLock | None = None
+        self,
+        flights: Flights,
+        name: str,
+        flight: _Flight | None = None,
+        lock: StoreLock | None = None,
+        hold: _Hold | None = None,
     ) -> None:
         self._flights, self._name, self._flight, self._lock = flights, name, flight, lock
+        self._hold = hold
         self._process = os.getpid()
 
     def end(self, outcome: str) -> None:
@@ -73,8 +90,8 @@ class Ticket:
                 self._flights._land(self._name, flight, outcome)
 
     def __del__(self) -> None:
-        # An interruption can fall between any two steps, also there where nobody holds the ticket yet.
-        self.end(ABANDONED)
+        with suppress(AttributeError):  # interrupted before it was one
+            self.end(ABANDONED)
 
 
 _Boarding = Generator[_Flight | None, None, Ticket]
@@ -158,12 +175,12 @@ class Flights:
 
         Whoever closes it has found a result.
         """
-        me = _current()
+        me, hold = _current(), _Hold()
         while True:
             with self._guard:
                 ahead = self._going.get(name)
-                if ahead is None:
-                    mine = self._going[name] = _Flight(me)
+                if ahead is None or ahead.is_lost():
+                    mine = self._going[name] = _Flight(me, hold)
                     break
             if ahead.owner == me or time.monotonic() > deadline:
                 return Ticket(self, name)  # a function that comes back to itself would wait for ever
@@ -194,7 +211,7 @@ class Flights:
                         _release(lock)
                 finally:
                     self._land(name, mine, outcome)
-        return Ticket(self, name, mine, lock) if mine_alone else Ticket(self, name)
+        return Ticket(self, name, mine, lock, hold) if mine_alone else Ticket(self, name)
 
     def _land(self, name: str, flight: _Flight, outcome: str) -> None:
         flight.outcome = outcome

@@ -10,11 +10,10 @@ from __future__ import annotations
 import contextlib
 import os
 import weakref
+from io import FileIO
 from typing import Any
 
 _TRIES = 20  # at a file that others make and delete all the time
-_EXISTING = os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0)
-_NEW = _EXISTING | os.O_CREAT | os.O_EXCL
 
 
 class FileLock:
@@ -26,13 +25,16 @@ class FileLock:
         Whether the file was there before: whoever gives the lock back deletes it, so its owner died.
     """
 
-    def __init__(self, path: str, handle: int, was_left: bool) -> None:
-        self._path, self._handle, self.was_left = path, handle, was_left
+    # A file object and not a number: an interruption between any two steps here loses the object, which is
+    # then closed, once. A number that got lost would keep the lock as long as the process lives.
+    def __init__(self, path: str, file: FileIO, was_left: bool) -> None:
+        self.was_left = was_left
+        self._path, self._file = path, file
         _held.add(self)
 
     @classmethod
-    def taken(cls, path: str) -> FileLock | None:
-        """Take the lock at a path; None if somebody else has it.
+    def taken(cls, path: str, mode: int = 0o600) -> FileLock | None:
+        """Take the lock at a path, in a file of this mode; None if somebody else has it.
 
         Raises
         ------
@@ -44,63 +46,58 @@ class FileLock:
         except ImportError as error:
             raise OSError("this system has no locks for files") from error
         for _ in range(_TRIES):
-            handle, was_left = -1, True
+            was_left = True
+            try:
+                file = FileIO(path, "r+")
+            except FileNotFoundError:
+                try:
+                    file, was_left = FileIO(path, "x+"), False
+                except FileExistsError:
+                    continue
+            lock = cls(path, file, was_left)
             try:
                 try:
-                    handle = os.open(path, _EXISTING)
-                except FileNotFoundError:
-                    try:
-                        handle, was_left = os.open(path, _NEW, 0o600), False
-                    except FileExistsError:
-                        continue
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    fcntl.flock(file.fileno(), fcntl.LOCK_EX | fcntl.LOCK_NB)
                 except BlockingIOError:
+                    lock._let_go()
                     return None
-                if _is_at(handle, path):
-                    _sign(handle)
-                    lock, handle = cls(path, handle, was_left), -1
+                if _is_at(file.fileno(), path):
+                    if not was_left:
+                        os.fchmod(file.fileno(), mode)
+                    _sign(file.fileno())
                     return lock
-                # Its last owner deleted it meanwhile: whoever comes next would lock another file.
+                lock._let_go()  # its last owner deleted it meanwhile: whoever comes next would lock another
             except BaseException:
-                if not was_left:
-                    with contextlib.suppress(OSError):
-                        os.unlink(path)
+                lock._let_go() if was_left else lock.release()
                 raise
-            finally:
-                if handle >= 0:
-                    os.close(handle)
         raise OSError(f"{path} is made and deleted again and again")
 
     def release(self) -> None:
         """Delete the file and give the lock back; what goes wrong with that is nobody's concern."""
-        handle, self._handle = self._handle, -1
-        if handle < 0:
+        if self._file.closed:
             return
         try:
             with contextlib.suppress(OSError):
                 os.unlink(self._path)
         finally:
-            with contextlib.suppress(OSError):
-                os.close(handle)
+            self._let_go()
 
     def __del__(self) -> None:
-        self.release()
+        with contextlib.suppress(AttributeError):  # interrupted before it was one
+            self.release()
 
-    def _forget(self) -> None:
-        """Let go in a forked child: it would keep the lock beyond the death of its owner."""
-        handle, self._handle = self._handle, -1
-        if handle >= 0:
-            with contextlib.suppress(OSError):
-                os.close(handle)
+    def _let_go(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.close()
 
 
 _held: weakref.WeakSet[FileLock] = weakref.WeakSet()
 
 
 def _forget_all() -> None:
+    # A child would keep the lock beyond the death of its owner.
     for lock in list(_held):
-        lock._forget()
+        lock._let_go()
 
 
 if hasattr(os, "register_at_fork"):

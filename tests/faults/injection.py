@@ -17,7 +17,7 @@ from typing import Any
 from subjects import Report, Subject, answer, damaged_entries, files, leftovers, open_files
 
 from hashcache import Cache, DirectoryStore, entry
-from hashcache.stores import directory
+from hashcache.stores import directory, file_lock
 
 CODES = ("ENOSPC", "EIO", "EACCES", "EROFS", "EMFILE", "EINTR", "ENOLCK")
 ERRORS: dict[str, Callable[[], BaseException]] = {
@@ -36,6 +36,7 @@ ONLY = {
 _ON_PATHS = ("open", "stat", "mkdir", "replace", "unlink", "scandir", "rename", "utime", "link", "listdir")
 _ON_HANDLES = ("read", "lseek", "fstat", "ftruncate", "write", "close", "fsync", "pread", "fchmod")
 _IN_MEMORY = ("pack", "unpack")
+_CALLED = {"_Map": "mmap", "FileIO": "open"}
 
 
 class Faults:
@@ -81,7 +82,7 @@ class Faults:
                 self.handles.discard(target)
             result = self.run(name, operation, target, *args, **kwargs)
             if name == "open":
-                self.handles.add(result)
+                self.handles.add(result if type(result) is int else result.fileno())
             return result
 
         return run
@@ -122,11 +123,12 @@ class Faults:
 
         places: list[tuple[Any, str, Any]] = [(os, name, self.counted) for name in _ON_PATHS + _ON_HANDLES]
         places += [(fcntl, "flock", self.counted), (directory, "_Map", self.counted)]
+        places += [(file_lock, "FileIO", self.counted)]
         places += [(entry, name, self.in_memory) for name in _IN_MEMORY]
         before = [getattr(holder, name) for holder, name, _ in places]
         try:
             for (holder, name, wrap), operation in zip(places, before, strict=True):
-                setattr(holder, name, wrap(name.strip("_").lower(), operation))
+                setattr(holder, name, wrap(_CALLED.get(name, name), operation))
             builtins.open = opened
             yield
         finally:

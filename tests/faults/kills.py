@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import random
@@ -11,9 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from crowd import NUMBERS, ROLES, SLOW, crowd, executions, live, noted, slow
-from subjects import SUBJECTS, Report, answer, damaged_entries, eventually, leftovers
+from subjects import SUBJECTS, Report, answer, damaged_entries, eventually, leftovers, open_files
 
-from hashcache import Cache
+from hashcache import Cache, DirectoryStore
 
 
 def look(place: Path, xs: range = range(NUMBERS)) -> list[str]:
@@ -106,6 +107,50 @@ def take_over(place: Path, times: int, method: str = "fork", target: Any = compu
         if second.exitcode != 0:
             wrong.append(f"{number}: the second one ended with {second.exitcode}")
     return Report(times, wrong, f"the next one began {max(seconds):.2f} s after the kill at the latest")
+
+
+def interrupt(place: Path, times: int, seed: int = 0) -> Report:
+    """Interrupt calls by a signal at any instruction; return what then stands in the way of others."""
+    chance, wrong, hit = random.Random(seed), list[str](), 0
+    store = place / "interrupted"
+    cache, before = Cache(store), open_files()
+
+    def stop(number: int, frame: object) -> None:
+        raise KeyboardInterrupt
+
+    previous = signal.signal(signal.SIGALRM, stop)
+    try:
+        for number in range(times):
+            subject = SUBJECTS[number % 5]  # those that start no event loop
+            cached = subject.cached(cache)
+            cached.forget(number % NUMBERS)
+            value = None
+            try:
+                signal.setitimer(signal.ITIMER_REAL, 1e-6 + chance.random() * 0.002)
+                value = subject.ask(cached, number % NUMBERS)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                hit += 1
+            finally:
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            if value not in (None, subject.right(number % NUMBERS)):
+                wrong.append(f"{subject.name} {number}: {value!r:.60}")
+            if not all(flight.is_lost() for flight in cache.flights._going.values()):
+                wrong.append(f"{subject.name} {number}: others wait")
+            cache.flights._going.clear()
+            locks = DirectoryStore(store)
+            for path in (store / "locks").glob("*"):
+                lock = locks.lock(f"x/x/{path.name}")
+                if lock is None:
+                    wrong.append(f"{subject.name} {number}: the lock is still held")
+                else:
+                    lock.release()
+            wrong += [f"{subject.name} {number}: {text}" for text in damaged_entries(store)]
+    finally:
+        signal.signal(signal.SIGALRM, previous)
+    gc.collect()
+    halves, left = len(leftovers(store)), open_files() - before
+    return Report(hit, wrong + look(store), f"{halves} halves of files and {left} open files were left")
 
 
 def soak(place: Path, seconds: float, method: str = "fork", each: int = 1) -> Report:

@@ -20,6 +20,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWa
 BY_NAME = {subject.name: subject for subject in SUBJECTS}
 SHORT: dict[str, Callable[[Path], Report]] = {
     "kills": lambda place: kills.loop(place, 8),
+    "interrupts": lambda place: kills.interrupt(place, 60),
     "a killed owner": lambda place: kills.take_over(place, 1),
     "a killed owner with a child": lambda place: kills.take_over(place, 1, target=kills.compute_with_a_child),
     "a soak": lambda place: kills.soak(place, 2.0),
