@@ -183,7 +183,7 @@ class Layer:
             raise ValueError(f"a layer's name has at most {_LONGEST_NAME} characters, not {len(name)}")
         self.name = name
         if cache is not None:  # which no layer of it can be more trusting than
-            pickle = "never" if cache.pickle == "never" else pickle
+            pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
             compress = cache.compress if compress is None else compress
         self.form = Form(codec, pickle or "allow", compress, mmap)
         self._salt = salt
