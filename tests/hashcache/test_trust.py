@@ -786,6 +786,38 @@ def test_options_that_do_not_exist_are_refused(place: Path, options: dict[str, A
             Cache(place, **options)
 
 
+# -- the command -----------------------------------------------------------------------------------------
+
+
+def test_the_command_says_whether_a_directory_is_used_and_by_whom_its_entries_are(
+    place: Path, capsys: pytest.CaptureFixture[str], keys: Callable[[str], Path], tmp_path: Path
+) -> None:
+    from hashcache.__main__ import main
+
+    def run(*arguments: str) -> tuple[int, str]:
+        status = main(["trust", "--location", str(place), *arguments])
+        output = capsys.readouterr()
+        return status, output.out + output.err
+
+    Cache(place)(twice)(1)
+    assert run() == (0, f"location: {place}\nkind: private\ntrusted: 2 files\n")
+    place.chmod(0o777)
+    status, text = run()
+    assert (status, "not used: " in text, "writable by others (mode 0777)" in text) == (1, True, True)
+    Cache(place, shared=True)(twice)(1)
+    assert run("--shared")[0] == 0
+    status, text = run("--key-file", str(keys("other")))
+    assert status == 1
+    assert "not trusted: it was sealed with another key, or changed since: 2 files" in text
+    assert '"used": true' in run("--shared", "--json")[1]
+    assert run("--new-key", str(tmp_path / "new"))[0] == 0
+    assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == 0o600
+    status, text = run("--new-key", str(tmp_path / "new"))
+    assert (status, "already" in text) == (1, True)
+    assert main(["ls", "--location", str(place), "--shared"]) == 0
+    assert "twice" in capsys.readouterr().out
+
+
 # -- names -----------------------------------------------------------------------------------------------
 
 HOSTILE = [
