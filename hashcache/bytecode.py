@@ -280,7 +280,11 @@ class _Reader:
 
     def _resolve_imports(self) -> None:
         for variable, bound in self.bound:
-            for chain in self.chains.get(variable, {(): None}):
+            chains = self.chains.get(variable)
+            if chains is None:
+                # A local that nothing reads only runs the module; names of a class body others may read.
+                chains = {} if variable in self.code.co_varnames and not bound.attributes else {(): None}
+            for chain in chains:
                 reached = (*bound.attributes, *chain)
                 self.imports[Import(bound.module, bound.level, reached, whole=not reached)] = None
 

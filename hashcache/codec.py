@@ -19,12 +19,15 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
-class Payload(NamedTuple):
+class Payload:
     """An encoded value: a description that JSON can hold, and raw buffers beside it."""
 
-    description: Any
-    frames: Sequence[Buffer]
-    read_only: bool = False  # whether values may share the frames, as nobody can write to either
+    __slots__ = ("description", "frames", "read_only")
+
+    def __init__(self, description: Any, frames: Sequence[Buffer], read_only: bool = False) -> None:
+        self.description = description
+        self.frames = frames
+        self.read_only = read_only  # whether values may share the frames, as nobody can write to either
 
     @property
     def is_own(self) -> bool:

@@ -98,8 +98,9 @@ class Cached(Generic[P, R]):
 
     # Beside `__dict__`, which wrappers copy from what they wrap and which callers can see.
     __slots__ = (
-        "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_short_road", "_heads",
-        "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road", "_stats",
+        "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_fixed_salt", "_has_short_road",
+        "_heads", "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road",
+        "_stats",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -122,7 +123,8 @@ class Cached(Generic[P, R]):
         self._fingerprint: Fingerprint | None = None
         self._prepared: tuple[Fingerprint, bytes] | None = None
         self._road = road_of(function)
-        self._has_short_road = layer.has_fixed_salt and self._road is None
+        self._has_fixed_salt = layer.has_fixed_salt
+        self._has_short_road = self._has_fixed_salt and self._road is None
         self._recent = layer.cache.recent
         self._prepare()
         if self._road is answer_coroutine:
@@ -265,7 +267,7 @@ class Cached(Generic[P, R]):
             raise UnbindableError(str(error)) from None
         layer, options = self._layer, self._options
         prepared = self._prepared
-        if prepared is None or prepared[0] is not found or not layer.has_fixed_salt:
+        if prepared is None or prepared[0] is not found or not self._has_fixed_salt:
             prepared = found, layer.prepare(self._function, options.version, options.relax, found)
             self._prepared = prepared
         # Not what another thread may have put there since.
@@ -274,21 +276,20 @@ class Cached(Generic[P, R]):
             argument = digest_argument(name, value, options.relax)
             frames += head + argument.digest
             arguments.append(argument)
-        reach = decoders = None
+        reach = None
         if options.mutation == "replay":
-            # Only those who ask for it pay for its import.
-            from hashcache.reach import Reach
-            from hashcache.replay import REPLAY, replay
+            from hashcache.reach import Reach  # only those who ask for it pay for its import
 
             named = [(argument.name, argument.value) for argument in arguments]
             reach = Reach(named, found.watched, options.relax)
             frames += _SHARING + reach.digest
-            decoders = {REPLAY: lambda payload: replay(payload, reach, layer.codecs)}
         digest = digest_frames(frames)
-        return Call(
-            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax,
-            decoders=decoders, reach=reach,
-        )  # fmt: skip
+        call = Call(
+            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
+        )
+        if reach is not None:
+            call.replays(reach)
+        return call
 
     def _prepare(self) -> None:
         signature = Signature(self.__wrapped__, self._options.ignore)

@@ -72,6 +72,10 @@ class Form:
 
         return (*expanded(content[1]), content[2])
 
+    def refuses(self, codec: str) -> bool:
+        """Whether results of a codec are not read."""
+        return isinstance(self._codec_of.get(codec), _Refused)
+
     def decode(
         self, codec: str, payload: Payload, more: Mapping[str, Callable[[Payload], Any]] | None = None
     ) -> Any:

@@ -64,8 +64,6 @@ class Call:
         renew: Callable[[], Fingerprint],
         relax: tuple[str, ...] = (),
         short: Hashable = None,
-        decoders: Mapping[str, Callable[[Payload], Any]] | None = None,
-        reach: Reach | None = None,
     ) -> None:
         self.layer = layer
         self.function = function
@@ -76,9 +74,16 @@ class Call:
         self.renew = renew
         self.relax = relax
         self.short = short  # under which this process may keep a scalar result
-        self.decoders = decoders  # beside the codecs of the layer
+        self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
         self.listed: list[Part] | None = None  # own parts, once they were asked for
-        self.reach = reach  # what the call can change, where changes are repeated
+        self.reach: Reach | None = None  # what the call can change, where changes are repeated
+
+    def replays(self, reach: Reach) -> None:
+        """Let a hit repeat what the call changes in reach."""
+        from hashcache.replay import REPLAY, replay
+
+        self.reach = reach
+        self.decoders = {REPLAY: lambda payload: replay(payload, reach, self.layer.codecs)}
 
     @property
     def key(self) -> Key:
@@ -426,7 +431,8 @@ class Layer:
 
     def holds(self, call: Call, stats: Counter[str]) -> bool:
         """Return whether the result of a call is stored."""
-        return self.read(call.name, call, stats)[0] is not None
+        found = self.read(call.name, call, stats)[0]
+        return found is not None and not self.form.refuses(found[0])
 
     def forget(self, call: Call) -> bool:
         """Delete the result of a call; return whether there was one."""

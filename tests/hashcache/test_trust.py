@@ -664,6 +664,8 @@ def test_without_pickle_a_pickled_entry_is_a_miss_said_once(never: Callable[...,
         trusting(x)
         trusting._layer.cache.store.put(name_of(trusting, x), plant(trusting, place / "sign", x))
     cached = never(twice)
+    assert not cached.is_cached(1)
+    assert not cached.explain(1).hit
     value, categories = said(lambda: [cached(1), cached(2), cached(1)])
     assert (value, categories) == ([2, 4, 2], [StoreWarning])
     assert cached.stats() == {"hits": 1, "misses": 2}
