@@ -29,7 +29,6 @@ from hashcache.key import fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
 from hashcache.mutation import LookBack, describe
 from hashcache.preview import preview
-from hashcache.recent import MISS
 
 if TYPE_CHECKING:
     from hashcache.layer import Call, Layer, Policy
@@ -197,18 +196,17 @@ class Computation:
 
     def _keep_fingerprint(self) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
-        found, cache = self._call.fingerprint, self._layer.cache
-        store = cache.store
+        found, store = self._call.fingerprint, self._layer.cache.store
         name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
-        known = ("listed", name)
-        if not store.size(name) or (cache.recent.get(known) is MISS and self._is_lost(name)):
+        listed = self._layer.listed
+        if not store.size(name) or (name not in listed and self._is_lost(name)):
             from hashcache.inside import captured_parts
             from hashcache.rows import row_of
 
             rows = [row_of(part).stored() for part in captured_parts(found)]
             about = {"parts": rows, "assumptions": list(found.assumptions)}
             store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
-        cache.recent.put(known, True, 0)  # that it is whole, and of somebody who is trusted
+        listed.add(name)
 
     def _is_lost(self, name: str) -> bool:
         """Whether what lies there is of no use to anybody, unlike what another version wrote."""

@@ -194,6 +194,7 @@ class Layer:
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
+        self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
 
     @property
     def codecs(self) -> Sequence[Codec]:

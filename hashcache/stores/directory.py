@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _FORMAT = "v1"
 _SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
@@ -108,7 +109,7 @@ class DirectoryLock:
         self._path = lock.lock_file
         try:
             # Not through a link, which others can put there where the directory is shared.
-            handle = os.open(self._path, os.O_WRONLY | os.O_NOFOLLOW)
+            handle = os.open(self._path, os.O_WRONLY | _NO_LINK)
             with open(handle, "w") as file:
                 self.was_left = os.fstat(handle).st_size > 0
                 os.truncate(handle, 0)
@@ -235,7 +236,7 @@ class DirectoryStore:
 
         try:
             # What others put there may be a link, or something that opening would wait for.
-            handle = os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            handle = os.open(self._path(name), os.O_RDONLY | _NO_LINK | os.O_NONBLOCK)
         except (FileNotFoundError, NotADirectoryError):
             self._exists()
             return None
@@ -406,7 +407,7 @@ def _refusal(root: str, status: os.stat_result) -> OSError:
     elif mode & 0o022:
         reason, remedy = (
             f"is writable by others (mode {mode & 0o7777:04o})",
-            "make it yours alone (chmod 700)",
+            "empty it and make it yours alone (chmod 700)",
         )
     else:
         reason, remedy = f"belongs to somebody else (user {status.st_uid})", "choose another location"
