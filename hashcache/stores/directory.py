@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 _FORMAT = "v1"
 _SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
+_SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
@@ -347,7 +348,7 @@ class DirectoryStore:
         """
         if not self._exists():
             self._make_root()
-        folder = f"{self._root}/{_LOCKS}"
+        folder = f"{self._root}/{_LOCKS if self._seal is None else _SHARED_LOCKS}"
         self._make_folder(folder)
         mode = 0o600 if self._seal is None else 0o660
         return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)

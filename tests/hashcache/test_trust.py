@@ -340,7 +340,7 @@ def test_a_lock_that_is_a_link_leaves_alone_what_it_leads_to(place: Path) -> Non
     held.release()
     notes = place / "notes"
     notes.write_text("notes")
-    (place / "locks" / A.rpartition("/")[2]).symlink_to(notes)
+    (place / "shared-locks" / A.rpartition("/")[2]).symlink_to(notes)
     with pytest.raises(OSError, match=r".*"):
         store.lock(A)
     assert notes.read_text() == "notes"
@@ -496,7 +496,7 @@ def test_a_shared_directory_is_the_groups_whatever_the_umask(
     finally:
         os.umask(previous)
     assert modes.pop(place) == (before or 0o2770)
-    assert modes.pop(next(path for path in modes if path.parent.name == "locks")) == 0o660
+    assert modes.pop(next(path for path in modes if path.parent.name == "shared-locks")) == 0o660
     assert {mode for path, mode in modes.items() if path.suffix == "" and mode > 0o777} == {0o2770}
     assert {mode for path, mode in modes.items() if mode <= 0o777} == {0o640}
 
