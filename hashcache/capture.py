@@ -183,6 +183,8 @@ class CaptureWalk(Walk):
             return  # what a distribution's own globals hold is said by its version
         for chain in facts.globals:
             self._capture_global(function, chain)
+        for chain in facts.annotations:
+            self._capture_absence(function, chain)
         for imported in facts.imports:
             self._capture_import(function, imported)
 
@@ -190,6 +192,17 @@ class CaptureWalk(Walk):
         name = chain[0]
         value = self.guards.global_(function, name)
         self._capture_chain(f"global {name}", name, value, chain[1:])
+
+    def _capture_absence(self, function: types.FunctionType, chain: Chain) -> None:
+        """Note what an annotation inside the body reads and is not there: the call then raises."""
+        value = self.guards.global_(function, chain[0])
+        for attribute in chain[1:]:
+            if not isinstance(value, types.ModuleType) or has_own_ways(value):
+                break
+            found = self._look_up(vars(value), attribute)
+            value = _made_on_demand(value, attribute) if found is MISSING else found
+        if value is MISSING:
+            self._add(f"annotation {'.'.join(chain)}", "missing", "missing")
 
     def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
         value = names.get(name, MISSING)

@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
-from hashcache.codec import CODECS, Codec, Payload
+from hashcache.codec import Codec, Payload
 from hashcache.computation import Computation, Raised
 from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
+    CompressionError,
+    RefusedCodecError,
     StoreWarning,
     TornEntryError,
     UnknownFormatError,
+    UntrustedEntryError,
 )
 from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.form import COMPRESSED, Form, Mmap, Pickle
 from hashcache.key import Key, group_name
 from hashcache.lock import StoreLock, Ticket
 from hashcache.mutation import Argument, changed_values, digest_argument
@@ -36,6 +40,7 @@ R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
+_LONGEST_NAME = 100
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -157,6 +162,8 @@ class Layer:
         Whatever else the values depend on: format numbers, or a function that returns them.
     cache : Cache, optional
         Where results are kept. Default: the cache that ``hashcache`` itself is.
+    pickle, compress, mmap
+        As `Cache` and its decorator have them.
 
     Examples
     --------
@@ -171,15 +178,28 @@ class Layer:
         codec: Codec | None = None,
         salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
         cache: Cache | None = None,
+        pickle: Pickle | None = None,
+        compress: str | int | None = None,
+        mmap: Mmap = "c",
     ) -> None:
         if not name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in name):
             raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
+        if len(name) > _LONGEST_NAME:
+            raise ValueError(f"a layer's name has at most {_LONGEST_NAME} characters, not {len(name)}")
         self.name = name
-        self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
-        self._codec_of = {codec.name: codec for codec in reversed(self.codecs)}
+        if cache is not None:  # which no layer of it can be more trusting than
+            pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
+            compress = cache.compress if compress is None else compress
+        self.form = Form(codec, pickle or "allow", compress, mmap)
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
+        self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
+
+    @property
+    def codecs(self) -> Sequence[Codec]:
+        """The codecs of its results, the first to be tried first."""
+        return self.form.codecs
 
     @property
     def cache(self) -> Cache:
@@ -203,7 +223,7 @@ class Layer:
         sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
         for part in self.salt_parts(version):
             sink.write(part.tag, part.digest)
-        sink.write("function", function.encode())
+        sink.write("function", function.encode("utf-8", "surrogatepass"))
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
         return frame_head("function", DIGEST_SIZE) + sink.digest()
@@ -313,10 +333,13 @@ class Layer:
                 recent.put(name, kept, size)
         codec, payload, _ = kept
         try:
-            if codec in self._codec_of:
-                return self._codec_of[codec].decode(payload)
-            if call.decoders is not None and codec in call.decoders:
-                return call.decoders[codec](payload)
+            return self.form.decode(codec, payload, call.decoders)
+        except RefusedCodecError as error:
+            cache.warn_once(
+                ("refused", call.function, codec),
+                f"a stored result of {call.function} is not read ({error}); it is computed again",
+                StoreWarning,
+            )
             return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
             self.cache.warn_once(
@@ -331,7 +354,7 @@ class Layer:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         store, recent = self.cache.store, self.cache.recent
         try:
-            data = store.get(name)
+            data = store.get(name) if self.form.mmap == "c" else store.get(name, mode=self.form.mmap)
             if data is None:
                 return None, 0
             state = getattr(data, "state", None)
@@ -339,7 +362,25 @@ class Layer:
             found = entry.unpack(data, call.digest, checked)
             if state is not None and not checked:
                 recent.put(("checked", name), state, 0)
-            return found, len(data)
+            if found[0] != COMPRESSED:
+                return found, len(data)
+            found = self.form.expanded(found)
+            return found, sum(map(len, found[1].frames)) + len(data)
+        except UntrustedEntryError as error:
+            stats["untrusted"] += 1
+            self.cache.warn_once(
+                ("untrusted", str(error)),
+                f"a stored entry of {call.key} is not trusted ({error}), and so are others like it; they "
+                f"are computed again and replaced. Who is to share them needs the same key: set "
+                f"HASHCACHE_KEY_FILE or key_file=",
+                StoreWarning,
+            )
+        except CompressionError as error:
+            self.cache.warn_once(
+                ("compression", str(error)),
+                f"the stored result of {call.function} cannot be read ({error}); it is computed again",
+                StoreWarning,
+            )
         except UnknownFormatError:
             self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
@@ -381,7 +422,8 @@ class Layer:
 
     def holds(self, call: Call, stats: Counter[str]) -> bool:
         """Return whether the result of a call is stored."""
-        return self.read(call.name, call, stats)[0] is not None
+        found = self.read(call.name, call, stats)[0]
+        return found is not None and not self.form.refuses(found[0])
 
     def forget(self, call: Call) -> bool:
         """Delete the result of a call; return whether there was one."""

@@ -23,6 +23,8 @@ HASHCACHE = [
     {"entry", "stores", "frames", "inside", "differences", "kinds"},
     {"reach"},
     {"replay"},
+    {"form"},
+    {"compression"},
     {"computation"},
     {"layer"},
     {"explain", "roads"},

@@ -1,8 +1,9 @@
-"""Entries as files in one directory of the user's own."""
+"""Entries as files in one directory: of the user's own, or shared with others and sealed."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import mmap
 import os
@@ -15,16 +16,22 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
+from hashcache.errors import UntrustedEntryError
 from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from hashcache.stores.file_lock import FileLock
+    from hashcache.stores.seal import Seal
 
 _FORMAT = "v1"
-_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)  # a pipe in the place of an entry keeps nobody waiting
+_SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
+_SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
+# A pipe in the place of an entry keeps nobody waiting.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
@@ -33,7 +40,7 @@ _TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory 
 
 
 class _Map(mmap.mmap):
-    """A private map of a file: writing to it changes nobody else's bytes.
+    """A map of a file, to which writing changes nobody else's bytes, or is not possible.
 
     Attributes
     ----------
@@ -45,8 +52,8 @@ class _Map(mmap.mmap):
     state: tuple[int, ...] | None = None
 
 
-def _mapped(handle: int, status: os.stat_result) -> _Map | None:
-    """Map a file; None where that is not wise."""
+def _mapped(handle: int, status: os.stat_result, mode: str = "c", length: int = 0) -> _Map | None:
+    """Map a file, or the first `length` bytes of it; None where that is not wise."""
     if _TRACKED:
         # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
         if len(_maps) >= _most_maps():
@@ -55,7 +62,7 @@ def _mapped(handle: int, status: os.stat_result) -> _Map | None:
     else:
         more = {"trackfd": False}
     try:
-        found = _Map(handle, 0, access=mmap.ACCESS_COPY, **more)
+        found = _Map(handle, length, access=_ACCESS[mode], **more)
     except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
         return None
     if _TRACKED:
@@ -65,6 +72,7 @@ def _mapped(handle: int, status: os.stat_result) -> _Map | None:
     return found
 
 
+_ACCESS = {"c": mmap.ACCESS_COPY, "r": mmap.ACCESS_READ}
 _TRACKED = sys.version_info < (3, 13)
 _maps: weakref.WeakSet[_Map] = weakref.WeakSet()
 
@@ -95,22 +103,46 @@ class DirectoryStore:
 
     Nothing is made before the first `put`. Directories are made with mode 0700 and files with 0600,
     since what lies here is executed by pickle when it is read: for the same reason a directory that
-    belongs to somebody else, or that others may write to, is refused.
+    belongs to somebody else, that others may write to, or that is a symbolic link, is refused.
+
+    A shared one is accepted whoever may write to it, and trusts no entry that is not sealed with the key.
+    Its directories have mode 2770 and its files 0640, all of the group of the directory. What it keeps is
+    apart from what is kept there privately.
 
     Parameters
     ----------
     location : path
         Made when first needed, with its parents.
+    shared : bool
+        Whether others put entries there as well.
+    key_file : path, optional
+        A file with a key of 32 bytes, for a shared one; default: as `Cache` says.
     """
 
-    def __init__(self, location: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        location: str | os.PathLike[str],
+        *,
+        shared: bool = False,
+        key_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if key_file is not None and not shared:
+            raise ValueError("a key seals entries where they are shared: pass shared=True with it")
         root = os.path.expanduser(os.fsdecode(location))
         if root.startswith("~"):
             raise ValueError(f"nothing says where the home directory of {root} is")
-        self._root = os.path.join(os.getcwd(), root)
-        self._base = f"{self._root}/{_FORMAT}/"
+        # Without a slash at its end, which would lead through a link unseen.
+        self._root = os.path.join(os.getcwd(), root).rstrip("/") or "/"
+        self._format = _SHARED_FORMAT if shared else _FORMAT
+        self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
         self._trusted_until = 0.0
+        self._seal: Seal | None = None
+        if shared:
+            from hashcache.stores.seal import Seal  # which only those load who share
+
+            self._seal = Seal(key_file)
+            self._checked: dict[str, tuple[int, ...]] = {}  # states of maps whose seal was compared
 
     @property
     def location(self) -> Path:
@@ -120,14 +152,25 @@ class DirectoryStore:
         return Path(self._root)
 
     def __repr__(self) -> str:
-        return f"DirectoryStore({self._root!r})"
+        return f"DirectoryStore({self._root!r}{', shared=True' if self._seal is not None else ''})"
 
-    def get(self, name: str, size: int | None = None) -> Data | None:
-        """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
+    def get(self, name: str, size: int | None = None, mode: str | None = "c") -> Data | None:
+        """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
+
+        Large ones are mapped: privately if `mode` is ``"c"``, to be read only if it is ``"r"``. If it is
+        None, they are read.
+
+        Raises
+        ------
+        UntrustedEntryError
+            They are not sealed with the key, where the directory is shared.
+        """
         if monotonic() > self._trusted_until:
             if not self._exists():
                 return None
             self._trusted_until = monotonic() + _TRUSTED_FOR
+        if self._seal is not None:
+            return self._get_sealed(self._seal, name, size, mode)
         try:
             handle = os.open(self._path(name), _READING)
         except (FileNotFoundError, NotADirectoryError):
@@ -140,15 +183,58 @@ class DirectoryStore:
             status = os.fstat(handle)
             if status.st_size <= _LARGE:
                 return start + os.read(handle, _LARGE)
-            return _mapped(handle, status) or _read(handle, status)
+            return (mode and _mapped(handle, status, mode)) or _read(handle, status)
         finally:
             os.close(handle)
+
+    def _get_sealed(self, seal: Seal, name: str, size: int | None, mode: str | None) -> Data | None:
+        from hashcache.stores.seal import SEAL_SIZE
+
+        try:
+            # What others put there may be a link.
+            handle = os.open(self._path(name), _READING | _NO_LINK)
+        except (FileNotFoundError, NotADirectoryError):
+            self._exists()
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise UntrustedEntryError("it is a symbolic link") from None
+            raise
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise UntrustedEntryError("it is not a file")
+            length = status.st_size - SEAL_SIZE
+            if length < 0:
+                raise UntrustedEntryError("it is not sealed")
+            # A map shows what becomes of the file. Only a file that nobody else can write to stays what it
+            # was when its seal was compared; any other is copied first.
+            own = status.st_uid == self._owner and not status.st_mode & 0o022
+            if mode and size is None and own and length > _LARGE:
+                found = _mapped(handle, status, mode, length)
+                if found is not None:
+                    if found.state is None or self._checked.get(name) != found.state:
+                        seal.check(name, found, os.pread(handle, SEAL_SIZE, length))
+                        if found.state is not None:
+                            self._checked[name] = found.state
+                    return found
+            data = _read(handle, status)
+        finally:
+            os.close(handle)
+        end = bytes(data[length:])
+        del data[length:]
+        seal.check(name, data, end)
+        if size is not None:
+            return bytes(data[:size])
+        return bytes(data) if length <= _LARGE else data  # of a small entry copies are made, as of any
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
         if not self._exists():
             self._make_root()
             self._exists()  # somebody else may have been faster
+        if self._seal is not None:
+            pieces = [*pieces, self._seal.made(name, pieces)]
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
@@ -161,6 +247,9 @@ class DirectoryStore:
             with file:
                 for piece in pieces:
                     file.write(piece)
+                if self._seal is not None:
+                    # Not to be written to by the group either: that would change it in place, under maps.
+                    os.fchmod(file.fileno(), 0o640)
             os.replace(partial, path)
         except BaseException:  # an interrupted write must not leave its half behind either
             with contextlib.suppress(OSError):
@@ -181,7 +270,7 @@ class DirectoryStore:
             return
         from pathlib import Path
 
-        root = self.location / _FORMAT
+        root = self.location / self._format
         for folder, subfolders, files in os.walk(root / prefix):
             subfolders.sort()
             parts = Path(folder).relative_to(root).parts
@@ -194,9 +283,14 @@ class DirectoryStore:
     def size(self, name: str) -> int:
         """Return the bytes that `name` takes; 0 if it is not there."""
         try:
-            return os.stat(self._path(name)).st_size
+            size = os.lstat(self._path(name)).st_size
         except OSError:
             return 0
+        if self._seal is None:
+            return size
+        from hashcache.stores.seal import SEAL_SIZE
+
+        return max(0, size - SEAL_SIZE)
 
     def lock(self, name: str) -> FileLock | None:
         """Take the lock of `name`; None if somebody else has it.
@@ -210,47 +304,75 @@ class DirectoryStore:
 
         if not self._exists():
             self._make_root()
-        folder = f"{self._root}/{_LOCKS}"
-        _make(folder)
-        return FileLock.taken(f"{folder}/{name.rpartition('/')[2]}")
+        folder = f"{self._root}/{_LOCKS if self._seal is None else _SHARED_LOCKS}"
+        self._make_folder(folder)
+        mode = 0o600 if self._seal is None else 0o660
+        return FileLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)
 
     def _path(self, name: str) -> str:
         cut = name.rfind("/") + 3  # the first two digits are a folder
         return f"{self._base}{name[:cut]}/{name[cut:]}"
 
     def _make_root(self) -> None:
-        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        try:
+            self._make_folder(self._root)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._root), exist_ok=True)
+            self._make_folder(self._root)
 
     def _make_folders(self, name: str) -> None:
-        # Level by level: os.makedirs gives its mode to the last one only.
         folder = self._root
-        for part in self._path(name)[len(folder) + 1 :].split("/")[:-1]:
+        # Level by level: os.makedirs gives its mode to the last one only.
+        for part in os.path.dirname(self._path(name))[len(folder) + 1 :].split("/"):
             folder = f"{folder}/{part}"
-            _make(folder)
+            self._make_folder(folder)
+
+    def _make_folder(self, folder: str) -> None:
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            return
+        if self._seal is not None:
+            group = os.stat(self._root).st_gid
+            if os.stat(folder).st_gid != group:
+                with contextlib.suppress(OSError):  # a group that the user is not in
+                    os.chown(folder, -1, group)
+            os.chmod(folder, 0o2770)  # what is made in it then is of the same group
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
         self._trusted_until = 0.0
         try:
-            status = os.stat(self._root)
+            status = os.lstat(self._root) if self._seal is None else os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):
             return False
         mode = status.st_mode
         if mode & 0o170022 == stat.S_IFDIR and status.st_uid == self._owner:
             return True
-        if not stat.S_ISDIR(mode):
-            raise NotADirectoryError(f"{self._root} is not a directory; choose another location")
-        raise PermissionError(
-            f"{self._root} belongs to or is writable by somebody else, who could plant entries "
-            f"that run code here; make it yours alone (chmod 700) or choose another location"
+        if self._seal is not None and stat.S_ISDIR(mode):
+            return True
+        raise _refusal(self._root, status)
+
+
+def _refusal(root: str, status: os.stat_result) -> OSError:
+    """Return the error that says why a directory is not used, and what to do."""
+    mode = status.st_mode
+    if stat.S_ISLNK(mode):
+        reason, remedy = "is a symbolic link, which may come to lead elsewhere", "name what it leads to"
+    elif not stat.S_ISDIR(mode):
+        return NotADirectoryError(f"{root} is not a directory; choose another location")
+    elif mode & 0o022:
+        reason, remedy = (
+            f"is writable by others (mode {mode & 0o7777:04o})",
+            "empty it and make it yours alone (chmod 700)",
         )
+    else:
+        reason, remedy = f"belongs to somebody else (user {status.st_uid})", "choose another location"
+    return PermissionError(
+        f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
+        f"shared=True, so that only entries sealed with a key are read"
+    )
 
 
 def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
-
-
-def _make(folder: str) -> None:
-    # What else may lie there says so itself, to whoever goes on to use it.
-    with contextlib.suppress(FileExistsError):
-        os.mkdir(folder, 0o700)

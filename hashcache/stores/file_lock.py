@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import contextlib
 import os
+import stat
 import weakref
 from io import FileIO
-from typing import Any
 
 _TRIES = 20  # at a file that others make and delete all the time
 
@@ -106,11 +106,13 @@ if hasattr(os, "register_at_fork"):
 
 def _is_at(handle: int, path: str) -> bool:
     try:
-        there: Any = os.stat(path, follow_symlinks=False)
+        there = os.lstat(path)
     except FileNotFoundError:
         return False
     here = os.fstat(handle)
-    return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
+    # No link of either kind, which others can put there where the directory is shared.
+    is_alone = stat.S_ISREG(here.st_mode) and here.st_nlink == 1
+    return is_alone and (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)
 
 
 def _sign(handle: int) -> None:

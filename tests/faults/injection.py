@@ -33,7 +33,19 @@ ONLY = {
     "from": ("ENOSPC", "EIO", "EACCES", "MemoryError", "KeyboardInterrupt"),
 }
 
-_ON_PATHS = ("open", "stat", "mkdir", "replace", "unlink", "scandir", "rename", "utime", "link", "listdir")
+_ON_PATHS = (
+    "open",
+    "stat",
+    "lstat",
+    "mkdir",
+    "replace",
+    "unlink",
+    "scandir",
+    "rename",
+    "utime",
+    "link",
+    "listdir",
+)
 _ON_HANDLES = ("read", "lseek", "fstat", "ftruncate", "write", "close", "fsync", "pread", "fchmod")
 _IN_MEMORY = ("pack", "unpack")
 _CALLED = {"_Map": "mmap", "FileIO": "open"}

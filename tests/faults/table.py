@@ -46,7 +46,7 @@ Row = Callable[[Path], Report]
 ROWS: dict[str, tuple[str, Row]] = {
     "the n-th operation fails": ("calls", lambda place: injection.sweep(place, SUBJECTS)),
     "entries are damaged, every byte": ("calls", damage.sweep),
-    "calls are interrupted by signals": ("interrupts", lambda place: kills.interrupt(place, 3000)),
+    "calls are interrupted by signals": ("interrupts", lambda place: kills.interrupt(place, 2000)),
     "processes are killed, fork": ("kills", lambda place: kills.loop(place, 500)),
     "processes are killed, spawn": ("kills", lambda place: kills.loop(place, 30, "spawn")),
     "who computes is killed, fork": ("kills", lambda place: kills.take_over(place, 20)),

@@ -135,6 +135,17 @@ CORNERS: list[Edit | Session] = [
     ),
     edit(
         HIT,
+        "annotation of a function in the body",
+        "typing.Any => typing.List[int]",
+        "import typing\n@hashcache\ndef f(x):\n    def g(y: typing.Any):\n        return y\n    return g(x)",
+    ),
+    session(
+        "a type that an annotation in the body reads",
+        "Alias = int\n@hashcache\ndef f(x):\n    def g(y: Alias):\n        return y\n    return g(x)",
+        ("Alias = float", HIT),
+    ),
+    edit(
+        HIT,
         "import in the body that nothing reads",
         "K = 1 => K = 2",
         "@hashcache\ndef f(x):\n    import lib\n    return x",
