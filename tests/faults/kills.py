@@ -8,6 +8,7 @@ import os
 import random
 import signal
 import time
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -111,6 +112,12 @@ def take_over(place: Path, times: int, method: str = "fork", target: Any = compu
 
 def interrupt(place: Path, times: int, seed: int = 0) -> Report:
     """Interrupt calls by a signal at any instruction; return what then stands in the way of others."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # a file that an interruption closed
+        return _interrupt(place, times, seed)
+
+
+def _interrupt(place: Path, times: int, seed: int) -> Report:
     chance, wrong, hit = random.Random(seed), list[str](), 0
     store = place / "interrupted"
     cache, before = Cache(store), open_files()

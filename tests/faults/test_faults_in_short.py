@@ -15,6 +15,8 @@ import stampede
 import versions
 from subjects import SUBJECTS, Report, Subject
 
+from hashcache import Cache
+
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
 
 BY_NAME = {subject.name: subject for subject in SUBJECTS}
@@ -64,3 +66,13 @@ def test_every_part_of_an_entry_may_be_damaged(subject: Subject, tmp_path: Path)
     report = damage.sweep(tmp_path, [subject], 16)
     assert report.wrong == []
     assert report.tried > 100
+
+
+def test_every_operation_on_a_shared_store_may_fail(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = tmp_path / "key"
+    key.write_bytes(bytes(range(32)))
+    key.chmod(0o600)
+    monkeypatch.setattr(injection, "Cache", partial(Cache, shared=True, key_file=key))
+    report = injection.sweep(tmp_path, [BY_NAME["nest"]], ("empty", "stored"), ("EIO",))
+    assert report.wrong == []
+    assert report.tried > 50
