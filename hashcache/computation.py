@@ -17,6 +17,7 @@ from hashcache.errors import (
     HashCacheError,
     MutationError,
     MutationWarning,
+    TooLargeError,
     UncacheableWarning,
     UnencodableError,
 )
@@ -24,6 +25,7 @@ from hashcache.key import fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
 from hashcache.mutation import LookBack, describe
 from hashcache.preview import preview
+from hashcache.statistics import BYTES_WRITTEN, SECONDS_SPENT
 
 if TYPE_CHECKING:
     from hashcache.layer import Call, Layer, Policy
@@ -86,6 +88,7 @@ class Computation:
     def finish(self, value: Any, encoding: Callable[[], Encoded] | None = None) -> None:
         """Store a result, if the call changed nothing that a hit would not change; `encoding` encodes it."""
         seconds = self._policy.seconds = time.perf_counter() - self._started
+        self._policy.stats[SECONDS_SPENT] += seconds  # type: ignore[assignment]
         changed = self._look_back.changes() if self._look_back is not None else []
         if changed:
             self._say_changed(changed, "a hit would not repeat the change")
@@ -143,26 +146,31 @@ class Computation:
             codec, payload = encoding()
             pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
         except Exception as error:  # also of a codec whose description JSON cannot hold
-            policy.stats["unstored"] += 1
-            if policy.on_uncacheable == "ignore":
-                return
             reason = (
                 str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
             )
-            layer.cache.warn_once(
-                ("encode", call.function, type(value)),
-                f"the result of {call.function} is not stored: {reason}; "
-                f"return plain data, or pass a codec for it",
-                UncacheableWarning,
+            self._say_unstored(
+                ("encode", type(value)), f"{reason}; return plain data, or pass a codec for it"
             )
             return
         try:
             self._keep_fingerprint()
             layer.cache.store.put(call.name, pieces)
+        except TooLargeError as error:
+            self._say_unstored(("size",), f"{error}; raise max_size")
         except OSError as error:
             layer.store_failed("write", error, policy.stats)
         else:
             self._is_stored = True
+            policy.stats[BYTES_WRITTEN] += entry.size_of(pieces)
+            layer.cache.statistics.flush_if_due()
+
+    def _say_unstored(self, cause: tuple[Any, ...], reason: str) -> None:
+        policy, function = self._policy, self._call.function
+        policy.stats["unstored"] += 1
+        if policy.on_uncacheable != "ignore":
+            message = f"the result of {function} is not stored: {reason}"
+            self._layer.cache.warn_once((*cause, function), message, UncacheableWarning)
 
     def _about(self, value: Any, seconds: float) -> dict[str, Any]:
         from hashcache.rows import row_of  # which a call that finds its result does not need

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
@@ -14,6 +15,7 @@ from hashcache.computation import Computation, Raised
 from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
+    AuditWarning,
     StoreWarning,
     TornEntryError,
     UnknownFormatError,
@@ -25,11 +27,16 @@ from hashcache.mutation import Argument, changed_values, digest_argument
 from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
+from hashcache.statistics import BYTES_READ, FOUND, SECONDS_SAVED, count_wait
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from hashcache.cache import Cache
     from hashcache.decorator import Cached, Settings
+    from hashcache.policy import Size
     from hashcache.reach import Reach
+    from hashcache.terms import Refusal, Terms
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,8 +51,8 @@ class Call:
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "relax",
-        "renew", "short", "version",
+        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "refused",
+        "relax", "renew", "short", "terms", "version",
     )  # fmt: skip
 
     def __init__(
@@ -61,6 +68,7 @@ class Call:
         short: Hashable = None,
         decoders: Mapping[str, Callable[[Payload], Any]] | None = None,
         reach: Reach | None = None,
+        terms: Terms | None = None,
     ) -> None:
         self.layer = layer
         self.function = function
@@ -74,6 +82,8 @@ class Call:
         self.decoders = decoders  # beside the codecs of the layer
         self.listed: list[Part] | None = None  # own parts, once they were asked for
         self.reach = reach  # what the call can change, where changes are repeated
+        self.terms = terms  # on which a stored result may be used
+        self.refused: Refusal | None = None  # why what is stored may not, once it was found
 
     @property
     def key(self) -> Key:
@@ -94,6 +104,16 @@ class Call:
             frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
         digest = digest_frames(frames)
         return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
+
+    def known(self, created: float, seconds: float) -> dict[str, Any]:
+        """Return what those who validate a stored result of this call may want to know of it."""
+        return {
+            "function": self.function,
+            "key": str(self.key),
+            "arguments": {argument.name: argument.value for argument in self.arguments},
+            "created": created,
+            "seconds": seconds,
+        }
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments.
@@ -152,6 +172,8 @@ class Layer:
         Whatever else the values depend on: format numbers, or a function that returns them.
     cache : Cache, optional
         Where results are kept. Default: the cache that ``hashcache`` itself is.
+    max_size, max_age
+        What the results of this layer may take, as those of `Cache`.
 
     Examples
     --------
@@ -166,6 +188,8 @@ class Layer:
         codec: Codec | None = None,
         salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
         cache: Cache | None = None,
+        max_size: Size | None = None,
+        max_age: timedelta | float | None = None,
     ) -> None:
         if not name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in name):
             raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
@@ -175,6 +199,8 @@ class Layer:
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
+        if max_size is not None or max_age is not None:
+            self.cache.limit(name, max_size, max_age)
 
     @property
     def cache(self) -> Cache:
@@ -218,15 +244,18 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
+        if policy.audit and (stored := self._audited(call, policy)) is not MISS:
+            return self._compared(call, policy, stored, self.compute(call, compute, policy))
         value = self.find(call, policy)
         if value is not MISS:
             return value  # type: ignore[no-any-return]
-        lock = self._lock_of(call, policy)
+        lock, again = self._lock_of(call, policy), Counter[str]()
         boarded = self.cache.flights.board(
-            call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
         )
         if isinstance(boarded, Ticket):
             return self.compute(call, compute, policy, boarded)
+        count_wait(policy.stats, again)
         return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
 
     async def fetch_task(
@@ -234,21 +263,25 @@ class Layer:
     ) -> R:
         """Do the same for a coroutine, while the event loop runs on; compute in any case if `fresh`."""
         ticket = None
-        if not fresh:
+        stored = MISS
+        if policy.audit and not fresh:
+            stored = self._audited(call, policy)
+        if not fresh and stored is MISS:
             value = self.find(call, policy)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]
-            lock = self._lock_of(call, policy)
+            lock, again = self._lock_of(call, policy), Counter[str]()
             boarded = await self.cache.flights.board_task(
-                call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
             )
             if not isinstance(boarded, Ticket):
+                count_wait(policy.stats, again)
                 return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
             ticket = boarded
         with self.computation(call, policy, ticket) as computation:
             awaited = await compute()
             computation.finish(awaited)
-            return awaited
+        return awaited if stored is MISS else self._compared(call, policy, stored, awaited)
 
     def compute(
         self, call: Call, compute: Callable[[], R], policy: Policy, ticket: Ticket | None = None
@@ -259,6 +292,32 @@ class Layer:
             computation.finish(value)
             return value
 
+    def _audited(self, call: Call, policy: Policy) -> Any:
+        """Return what is stored of a call that is to be computed all the same, in some of many; or `MISS`."""
+        # Not from `random`, whose numbers may be seeded for something else.
+        if int.from_bytes(os.urandom(4), "little") >= policy.audit * 2**32:
+            return MISS
+        stored = self.look_up(call, Counter())
+        if stored is not MISS:
+            call.refused = "audited", "audited", None
+        return stored
+
+    def _compared(self, call: Call, policy: Policy, stored: Any, value: R) -> R:
+        """Return what was computed, and say if something else was stored."""
+        from hashcache.compare import difference
+
+        policy.stats["audited"] += 1
+        stored = stored.error if type(stored) is Raised else stored
+        if found := difference(stored, value):
+            policy.stats["differing"] += 1
+            self.cache.warn_once(
+                ("audit", call.function, found),
+                f"{call.function} was computed again and returned something else than is stored: {found}; "
+                f"make what it depends on an argument, or declare it with depends_on",
+                AuditWarning,
+            )
+        return value
+
     def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
         """Return the context in which to compute the result of a call; says why it is computed."""
         cache = self.cache
@@ -266,7 +325,7 @@ class Layer:
             from hashcache.explain import explain
 
             try:
-                reason = explain(call).reason
+                reason = call.refused[1] if call.refused is not None else explain(call).reason
             except Exception as error:  # a reason that cannot be given costs nobody the answer
                 reason = f"for a reason that cannot be told ({error!r})"
             cache.log("%s computed: %s", call.function, reason)
@@ -297,38 +356,75 @@ class Layer:
             return None
         return lambda: self.cache.store.lock(call.name)
 
-    def _look_again(self, call: Call) -> Any:
+    def _look_again(self, call: Call, stats: Counter[str] | None = None) -> Any:
         """Return what is stored for a call that waited, or `MISS`."""
         if call.reach is not None and changed_values(call.arguments, call.fingerprint, call.relax):
             return MISS  # whoever was waited for changed what both were given, and the key is that of before
-        return self.look_up(call, Counter())
+        return self.look_up(call, Counter() if stats is None else stats)
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
-        cache, name = self.cache, call.name
-        recent = cache.recent
+        name, recent = call.name, self.cache.recent
         kept = recent.get(name)
-        if kept is MISS:
-            kept, size = self.read(name, call, stats)
-            if kept is None:
+        if kept is not MISS:
+            value = self._decode(call, kept, stats)
+            # Another process may have put another one in the place of what is of no use any more.
+            if value is not MISS or call.refused is None:
+                return value
+        kept, size = self.read(name, call, stats)
+        if kept is None:
+            return MISS
+        value = self._decode(call, kept, stats)
+        if call.refused is not None:
+            stats[call.refused[0]] += 1
+        elif size <= recent.largest and not kept[1].is_own:
+            recent.put(name, kept, size)
+        return value
+
+    def _decode(self, call: Call, kept: entry.Content, stats: Counter[str]) -> Any:
+        """Return the value of a stored result; `MISS` if it cannot be read back or the terms refuse it."""
+        codec, payload, created, seconds, _ = kept
+        terms = call.terms
+        if terms is not None:
+            call.refused = terms.refuse_age(created)
+            if call.refused is not None:
                 return MISS
-            if size <= recent.largest and not kept[1].is_own:
-                recent.put(name, kept, size)
-        codec, payload, _ = kept
         try:
             if codec in self._codec_of:
-                return self._codec_of[codec].decode(payload)
-            if call.decoders is not None and codec in call.decoders:
-                return call.decoders[codec](payload)
-            return MISS
+                value = self._codec_of[codec].decode(payload)
+            elif call.decoders is not None and codec in call.decoders:
+                value = call.decoders[codec](payload)
+            else:
+                return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
+            stats["unreadable"] += 1
             self.cache.warn_once(
-                ("decode", name),
+                ("decode", call.name),
                 f"the stored result of {call.function} cannot be read back "
                 f"({type(error).__name__}: {error}); it is computed again",
                 StoreWarning,
             )
             return MISS
+        if terms is not None and terms.validate is not None:
+            # What no codec of the layer reads are the items of a generator.
+            seen = list(value) if codec not in self._codec_of else value
+            seen = seen.error if type(seen) is Raised else seen
+            call.refused = terms.refuse_value(seen, lambda: call.known(created, seconds))
+            if call.refused is not None:
+                self._say_refused(call.function, call.refused[2])
+                return MISS
+        stats[FOUND] += 1
+        stats[SECONDS_SAVED] += seconds  # type: ignore[assignment]
+        return value
+
+    def _say_refused(self, function: str, error: Exception | None) -> None:
+        if error is not None:
+            self.cache.warn_once(
+                ("validate", function),
+                f"validate of {function} raised {type(error).__name__}: {error}; "
+                f"what is stored is computed again",
+                StoreWarning,
+            )
 
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
@@ -339,6 +435,9 @@ class Layer:
             return None, 0
         if data is None:
             return None, 0
+        if not self.cache.statistics.is_watched:
+            self.cache.statistics.watch()
+        stats[BYTES_READ] += len(data)
         state = getattr(data, "state", None)
         checked = state is not None and self.cache.recent.get(("checked", name)) == state
         try:
@@ -384,7 +483,13 @@ class Layer:
 
     def holds(self, call: Call, stats: Counter[str]) -> bool:
         """Return whether the result of a call is stored."""
-        return self.read(call.name, call, stats)[0] is not None
+        kept, _ = self.read(call.name, call, stats)
+        if kept is None or call.terms is None:
+            return kept is not None
+        if call.terms.validate is not None:  # which says something of values only
+            return self._decode(call, kept, Counter()) is not MISS
+        call.refused = call.terms.refuse_age(kept[2])
+        return call.refused is None
 
     def forget(self, call: Call) -> bool:
         """Delete the result of a call; return whether there was one."""
@@ -409,10 +514,12 @@ class Policy:
         stats: Counter[str],
         cache_exceptions: tuple[type[Exception], ...] = (),
         lock_timeout: float = 600.0,
+        audit: float = 0.0,
     ) -> None:
         self.mutation = mutation
         self.on_uncacheable = on_uncacheable
         self.stats = stats
         self.cache_exceptions = cache_exceptions
         self.lock_timeout = lock_timeout
+        self.audit = audit
         self.seconds: float | None = None  # how long the last computation took

@@ -15,6 +15,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
+from hashcache.key import FINGERPRINT_MARK
 from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
 _SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
+_DIGITS = 32  # of a key
+_HEXADECIMAL = frozenset("0123456789abcdef")
+_UNNOTICED = getattr(os, "O_NOATIME", 0)
 _TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
 
 
@@ -87,6 +91,22 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
                 break
             place += count
     return data
+
+
+def _open_unnoticed(path: str) -> int:
+    """Open a file for a look at what it says of itself, which is no use of it."""
+    try:
+        return os.open(path, os.O_RDONLY | _UNNOTICED)
+    except PermissionError:  # it is somebody else's
+        return os.open(path, os.O_RDONLY)
+
+
+def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
 
 
 class DirectoryLock:
@@ -167,7 +187,10 @@ class DirectoryStore:
                 return None
             self._trusted_until = monotonic() + _TRUSTED_FOR
         try:
-            handle = os.open(self._path(name), os.O_RDONLY)
+            if size is None:
+                handle = os.open(self._path(name), os.O_RDONLY)
+            else:
+                handle = _open_unnoticed(self._path(name))
         except (FileNotFoundError, NotADirectoryError):
             self._exists()  # or something else is in its place
             return None
@@ -236,6 +259,49 @@ class DirectoryStore:
             return os.stat(self._path(name)).st_size
         except OSError:
             return 0
+
+    def status(self, name: str) -> os.stat_result | None:
+        """Return what the file system says of `name`; None if it is not there."""
+        try:
+            return os.stat(self._path(name))
+        except OSError:
+            return None
+
+    def groups(self, prefix: str = "") -> list[str]:
+        """Return the groups of names that begin with the path `prefix`, in no order."""
+        if not self._exists():
+            return []
+        found = [prefix] if prefix else [entry.name for entry in _listed(self._base)]
+        if "/" in prefix:
+            return found
+        return [f"{layer}/{entry.name}" for layer in found for entry in _listed(self._base + layer)]
+
+    def visit(self, group: str, beginning: str) -> Iterator[tuple[str, str, os.stat_result]]:
+        """Yield name, path and status of the files of one group whose names begin with two digits or ``f-``.
+
+        Partial files come without a name. What is neither is somebody else's, and is left out.
+        """
+        for entry in _listed(f"{self._base}{group}/{beginning}"):
+            name, partial = entry.name, entry.name.endswith(_PARTIAL)
+            digits = beginning.replace(FINGERPRINT_MARK, "") + name.partition(".")[0]
+            if len(digits) != _DIGITS or not _HEXADECIMAL.issuperset(digits) or (not partial and "." in name):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:  # it has just been deleted
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield "" if partial else f"{group}/{beginning}{name}", entry.path, status
+
+    def beside(self, name: str) -> str | None:
+        """Return where to keep something beside the entries; None while there is no directory.
+
+        Raises
+        ------
+        OSError
+            The directory is refused.
+        """
+        return f"{self._root}/{name}" if self._exists() else None
 
     def lock(self, name: str) -> DirectoryLock | None:
         """Take the lock of `name`; None if somebody else has it.
