@@ -433,10 +433,10 @@ class Layer:
         except OSError as error:
             self.store_failed("read", error, stats)
             return None, 0
-        if data is None:
-            return None, 0
         if not self.cache.statistics.is_watched:
             self.cache.statistics.watch()
+        if data is None:
+            return None, 0
         stats[BYTES_READ] += len(data)
         state = getattr(data, "state", None)
         checked = state is not None and self.cache.recent.get(("checked", name)) == state

@@ -15,7 +15,6 @@ from __future__ import annotations
 import atexit
 import os
 import random
-import struct
 import time
 import weakref
 from collections.abc import Callable, Iterator, Sequence
@@ -26,8 +25,8 @@ from typing import TYPE_CHECKING, Any
 from hashcache import entry
 from hashcache.errors import TooLargeError
 from hashcache.key import is_result
+from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, slot_of
 from hashcache.policy import Known, worth
-from hashcache.statistics import lock
 
 if TYPE_CHECKING:
     from hashcache.codec import Buffer
@@ -35,65 +34,16 @@ if TYPE_CHECKING:
     from hashcache.stores.base import Data
     from hashcache.stores.directory import DirectoryStore
 
-BEGINNINGS = (*(f"{place:02x}" for place in range(256)), "f-")  # of the names of results, and of listings
 LISTING_SECONDS = 1.0  # what a listing counts as, so that it goes, but not before everything else
 
-_UNKNOWN = -1
-_MAGIC = b"HCSIZES1"
-_SLOTS = struct.Struct(f"<8s{len(BEGINNINGS)}q")
 _LOOKS = 256  # files that one put looks into, or deletes
 _LISTED = 1000  # files and folders that one put lists, and the last beginning to its end
 _FRESH = 8  # results that are looked at before one goes
 _POOL = 32  # results that are remembered as worth least
 _BATCH = 16  # puts that are settled together, but for those that are more than a part of the limit
-_PART = 1 / 400
+_PART = 1 / 100
 _EVERY = 64  # puts after which one beginning is listed whatever the ledger says
 _ABANDONED = 3600.0  # seconds after which nobody goes on to write a partial file
-_SLOT_OF = {beginning: slot for slot, beginning in enumerate(BEGINNINGS)}
-
-
-def slot_of(name: str) -> int:
-    """Return the place of a name in the ledger."""
-    start = name.rfind("/") + 1
-    return _SLOT_OF.get(name[start : start + 2], 0)
-
-
-class Ledger:
-    """Bytes by beginning, in a file that processes share; -1 where they are not known.
-
-    Parameters
-    ----------
-    path : str
-        Made when first needed, with the folder that it is in.
-    """
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-
-    def update(self, change: Callable[[list[int]], None]) -> list[int]:
-        """Change the numbers while nobody else does, and return them; raise `OSError` where that fails."""
-        flags = os.O_RDWR | os.O_CREAT
-        try:
-            handle = os.open(self._path, flags, 0o600)
-        except FileNotFoundError:
-            with suppress(FileExistsError):  # somebody was faster
-                os.mkdir(os.path.dirname(self._path), 0o700)
-            handle = os.open(self._path, flags, 0o600)
-        try:
-            lock(handle, tries=3)
-            data = os.read(handle, _SLOTS.size)
-            if len(data) == _SLOTS.size and data.startswith(_MAGIC):
-                slots = list(_SLOTS.unpack(data)[1:])
-            else:
-                slots = [_UNKNOWN] * len(BEGINNINGS)
-            change(slots)
-            after = _SLOTS.pack(_MAGIC, *slots)
-            if after != data:
-                os.lseek(handle, 0, os.SEEK_SET)
-                os.write(handle, after)
-            return slots
-        finally:
-            os.close(handle)
 
 
 class Limiter:
@@ -125,7 +75,7 @@ class Limiter:
         atexit.register(_settling(weakref.ref(self)))
         self._random = random.Random()  # not the one that the user may have seeded
         self._grown = [0] * len(BEGINNINGS)  # bytes that are not in the ledger yet
-        self._slots = [_UNKNOWN] * len(BEGINNINGS)  # the ledger as it was last seen
+        self._slots = [UNKNOWN] * len(BEGINNINGS)  # the ledger as it was last seen
         self._renew()
 
     def _renew(self) -> None:
@@ -135,7 +85,7 @@ class Limiter:
         self._due = 0  # puts at which to list one beginning whatever the ledger says
         self._order: list[int] = []
         self._queue: list[str] = []  # names of a beginning that nobody looked at yet
-        self._pool: list[tuple[float, Known]] = []
+        self._pool: dict[str, tuple[float, Known]] = {}  # what is worth least of all that was looked at
 
     def concerns(self, name: str) -> bool:
         """Whether a name is below the prefix."""
@@ -187,11 +137,11 @@ class Limiter:
         if self._puts >= self._due:
             self._due = self._puts + _EVERY
             self._count(ledger, [self._next_slot()])
-        unknown = [slot for slot, size in enumerate(self._slots) if size == _UNKNOWN]
+        unknown = [slot for slot, size in enumerate(self._slots) if size == UNKNOWN]
         if unknown:
             self._random.shuffle(unknown)
             self._count(ledger, unknown)
-        if self.max_size is None or _UNKNOWN in self._slots:
+        if self.max_size is None or UNKNOWN in self._slots:
             return  # which tells too little to let anything go for it
         excess = sum(self._slots) - self.max_size
         if excess > 0:
@@ -200,7 +150,7 @@ class Limiter:
     def _add_news(self, slots: list[int]) -> None:
         news, self._grown = self._grown, [0] * len(BEGINNINGS)
         for slot, grown in enumerate(news):
-            if grown and slots[slot] != _UNKNOWN:
+            if grown and slots[slot] != UNKNOWN:
                 slots[slot] = max(slots[slot] + grown, 0)
 
     def _next_slot(self) -> int:
@@ -237,10 +187,10 @@ class Limiter:
         def correct(slots: list[int]) -> None:
             # Others change this store without noting it, so that no number can be trusted.
             if any(
-                slots[slot] != _UNKNOWN and abs(size - slots[slot]) > max(size, slots[slot]) / 4
+                slots[slot] != UNKNOWN and abs(size - slots[slot]) > max(size, slots[slot]) / 4
                 for slot, size in sizes.items()
             ):
-                slots[:] = [_UNKNOWN] * len(slots)
+                slots[:] = [UNKNOWN] * len(slots)
             for slot, size in sizes.items():
                 slots[slot] = size
 
@@ -269,17 +219,18 @@ class Limiter:
         looks = total = 0
         while total < excess and looks < _LOOKS:
             looks += self._look_for_more(_LOOKS - looks, ledger)
-            self._pool.sort()
+            ranked = sorted(self._pool.values())
             # Fewer than were looked at, or it would make no difference what they are worth.
-            going = self._pool[: _FRESH // 4]
-            while going and total < excess:
-                _, victim = going.pop(0)
-                del self._pool[0]
+            for _, victim in ranked[: _FRESH // 4]:
+                if total >= excess:
+                    break
+                del self._pool[victim.name]
                 if self._is_as_known(victim) and self._store.delete(victim.name):
                     self._evicted(victim.name)
                     self._grown[slot_of(victim.name)] -= victim.size
                     total += victim.size
-            del self._pool[_POOL:]
+            for _, other in ranked[_POOL:]:
+                self._pool.pop(other.name, None)
         self._slots = ledger.update(self._add_news)
 
     def _look_for_more(self, most: int, ledger: Ledger) -> int:
@@ -298,8 +249,8 @@ class Limiter:
                 continue
             found = known(self._store, self._queue.pop())
             looks += 1
-            if found is not None and all(found.name != other.name for _, other in self._pool):
-                self._pool.append((worth(found, now), found))
+            if found is not None:
+                self._pool[found.name] = worth(found, now), found
                 fresh += 1
         return looks
 

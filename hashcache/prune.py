@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 from hashcache import entry, limits
 from hashcache.errors import TornEntryError, UnknownFormatError
 from hashcache.key import FINGERPRINT_MARK, is_result
+from hashcache.ledger import BEGINNINGS, slot_of
 from hashcache.policy import Known, ago, bytes_of, choose, seconds_of
 
 if TYPE_CHECKING:
@@ -196,7 +197,7 @@ def _partials(cache: Cache, prefix: str, now: float) -> Iterator[Gone]:
     if not hasattr(store, "visit"):
         return
     for group in store.groups(prefix):
-        for beginning in limits.BEGINNINGS:
+        for beginning in BEGINNINGS:
             for name, path, status in store.visit(group, beginning):
                 if not name and now - status.st_mtime > _YOUNG:
                     age = ago(now - status.st_mtime)
@@ -218,7 +219,7 @@ def _delete(cache: Cache, gone: Gone) -> bool:
 def _correct(cache: Cache, kept: list[tuple[str, int]]) -> None:
     sizes: Counter[int] = Counter()
     for name, size in kept:
-        sizes[limits.slot_of(name)] += size
+        sizes[slot_of(name)] += size
     for limiter in getattr(cache.store, "limiters", ()):
         if not limiter.prefix:
-            limiter.note_all([sizes[slot] for slot in range(len(limits.BEGINNINGS))])
+            limiter.note_all([sizes[slot] for slot in range(len(BEGINNINGS))])

@@ -115,7 +115,9 @@ class Statistics:
 
     def flush_if_due(self) -> None:
         """Write, if the last time is a while ago."""
-        if monotonic() >= self._due:
+        if not self.is_watched:
+            self.watch()
+        elif monotonic() >= self._due:
             self.flush()
 
     def flush(self) -> None:

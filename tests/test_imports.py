@@ -14,7 +14,7 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 HASHCACHE = [
     {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "statistics"},
     {"plain", "derived"},
-    {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy"},
+    {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
     {"fingerprint", "arrays", "values", "signature", "key", "lines", "terms"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows", "facets"},

@@ -20,7 +20,8 @@ from xxhash import xxh3_128_digest
 from hashcache import Cache, DirectoryStore, OptionError, StoreWarning, UncacheableWarning, entry
 from hashcache.__main__ import main
 from hashcache.codec import Payload
-from hashcache.limits import BEGINNINGS, Ledger, LimitedStore
+from hashcache.ledger import BEGINNINGS, Ledger
+from hashcache.limits import LimitedStore
 
 GROUP = "function/0123456789abcdef"
 HOUR, DAY = 3600.0, 86400.0
