@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
@@ -15,7 +14,6 @@ from hashcache.computation import Computation, Raised
 from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
-    AuditWarning,
     StoreWarning,
     TornEntryError,
     UnknownFormatError,
@@ -244,8 +242,11 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
-        if policy.audit and (stored := self._audited(call, policy)) is not MISS:
-            return self._compared(call, policy, stored, self.compute(call, compute, policy))
+        if policy.audit:
+            from hashcache import audit
+
+            if (stored := audit.stored_of(call, policy)) is not MISS:
+                return audit.compared(call, policy, stored, self.compute(call, compute, policy))
         value = self.find(call, policy)
         if value is not MISS:
             return value  # type: ignore[no-any-return]
@@ -265,7 +266,9 @@ class Layer:
         ticket = None
         stored = MISS
         if policy.audit and not fresh:
-            stored = self._audited(call, policy)
+            from hashcache import audit
+
+            stored = audit.stored_of(call, policy)
         if not fresh and stored is MISS:
             value = self.find(call, policy)
             if value is not MISS:
@@ -281,7 +284,7 @@ class Layer:
         with self.computation(call, policy, ticket) as computation:
             awaited = await compute()
             computation.finish(awaited)
-        return awaited if stored is MISS else self._compared(call, policy, stored, awaited)
+        return awaited if stored is MISS else audit.compared(call, policy, stored, awaited)
 
     def compute(
         self, call: Call, compute: Callable[[], R], policy: Policy, ticket: Ticket | None = None
@@ -291,32 +294,6 @@ class Layer:
             value = compute()
             computation.finish(value)
             return value
-
-    def _audited(self, call: Call, policy: Policy) -> Any:
-        """Return what is stored of a call that is to be computed all the same, in some of many; or `MISS`."""
-        # Not from `random`, whose numbers may be seeded for something else.
-        if int.from_bytes(os.urandom(4), "little") >= policy.audit * 2**32:
-            return MISS
-        stored = self.look_up(call, Counter())
-        if stored is not MISS:
-            call.refused = "audited", "audited", None
-        return stored
-
-    def _compared(self, call: Call, policy: Policy, stored: Any, value: R) -> R:
-        """Return what was computed, and say if something else was stored."""
-        from hashcache.compare import difference
-
-        policy.stats["audited"] += 1
-        stored = stored.error if type(stored) is Raised else stored
-        if found := difference(stored, value):
-            policy.stats["differing"] += 1
-            self.cache.warn_once(
-                ("audit", call.function, found),
-                f"{call.function} was computed again and returned something else than is stored: {found}; "
-                f"make what it depends on an argument, or declare it with depends_on",
-                AuditWarning,
-            )
-        return value
 
     def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
         """Return the context in which to compute the result of a call; says why it is computed."""

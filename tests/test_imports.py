@@ -22,6 +22,7 @@ HASHCACHE = [
     {"reach", "compare", "limits"},
     {"replay"},
     {"computation"},
+    {"audit"},
     {"layer"},
     {"explain", "roads", "prune"},
     {"reading"},
