@@ -69,12 +69,15 @@ class CodeFacts(NamedTuple):
         Closure variables in order of first use, with the attribute chains read of each.
     imports : tuple of Import
         Imports inside the body.
+    annotations : tuple of chains
+        Globals that annotations of functions inside the body read: only whether they are there matters.
     """
 
     digest: bytes
     globals: tuple[Chain, ...]
     free: tuple[tuple[str, tuple[Chain, ...]], ...]
     imports: tuple[Import, ...]
+    annotations: tuple[Chain, ...]
 
 
 _known: dict[int, tuple[weakref.ref[CodeType], CodeFacts]] = {}
@@ -105,6 +108,7 @@ class _Reader:
         self.variables: dict[str, int] = {}
         self.chains: dict[str, dict[Chain, None]] = {}  # of local, cell and free variables
         self.globals: dict[Chain, None] = {}
+        self.annotations: dict[Chain, None] = {}
         self.imports: dict[Import, None] = {}
         self.bound: list[tuple[str, Import]] = []  # local name, what an import statement bound to it
         n_parameters = code.co_argcount + code.co_kwonlyargcount
@@ -133,6 +137,7 @@ class _Reader:
             globals=tuple(self.globals),
             free=tuple((name, tuple(self.chains.get(name, ()))) for name in own_free),
             imports=tuple(self.imports),
+            annotations=tuple(self.annotations),
         )
 
     def _extents(self, counted: list[int]) -> list[tuple[int, int, int, int]]:
@@ -178,6 +183,9 @@ class _Reader:
             start = self._start_of_expression(last)
             if start is not None:
                 self.dropped.update(range(start, last + 1))
+                for place in range(start, last + 1):
+                    if self.names[place] in _GLOBALS:
+                        self._note(self.annotations, (str(self.values[place]),), place)
 
     def _function_flags(self, index: int) -> int:
         if not HAS_SET_FUNCTION_ATTRIBUTE:
@@ -235,6 +243,7 @@ class _Reader:
         if isinstance(value, CodeType):
             facts = code_facts(value)
             self.globals.update(dict.fromkeys(facts.globals))
+            self.annotations.update(dict.fromkeys(facts.annotations))
             self.imports.update(dict.fromkeys(facts.imports))
             for name, chains in facts.free:
                 self.chains.setdefault(name, {}).update(dict.fromkeys(chains))
@@ -280,7 +289,11 @@ class _Reader:
 
     def _resolve_imports(self) -> None:
         for variable, bound in self.bound:
-            for chain in self.chains.get(variable, {(): None}):
+            chains = self.chains.get(variable)
+            if chains is None:
+                # A local that nothing reads only runs the module; names of a class body others may read.
+                chains = {} if variable in self.code.co_varnames and not bound.attributes else {(): None}
+            for chain in chains:
                 reached = (*bound.attributes, *chain)
                 self.imports[Import(bound.module, bound.level, reached, whole=not reached)] = None
 

@@ -22,6 +22,7 @@ from hashcache.stores import DirectoryStore, Store
 
 if TYPE_CHECKING:
     from datetime import timedelta
+    from logging import Logger
     from pathlib import Path
 
     from hashcache.limits import LimitedStore
@@ -34,6 +35,7 @@ R = TypeVar("R")
 _HERE = os.path.dirname(__file__) + os.sep
 
 
+_INFO = 20  # `logging.INFO`, without loading it
 _PLACING = ("location", "store", "codec")
 
 
@@ -94,6 +96,7 @@ class Cache:
         self._store = store
         self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
+        self._logger: Logger | None = None
         self.recent = Recent(memory)
         self.flights = Flights()
         self.statistics = Statistics(self._beside)
@@ -361,8 +364,12 @@ class Cache:
         """Whether anybody listens to what `log` says."""
         if self._verbose:
             return True
-        logging = sys.modules.get("logging")  # who has not loaded it has set up no log either
-        return logging is not None and logging.getLogger("hashcache").isEnabledFor(logging.INFO)
+        if self._logger is None:
+            logging = sys.modules.get("logging")  # who has not loaded it has set up no log either
+            if logging is None:
+                return False
+            self._logger = logging.getLogger("hashcache")
+        return self._logger.isEnabledFor(_INFO)
 
     def log(self, message: str, *arguments: object) -> None:
         """Say what happened, to the log and, if verbose, to standard error."""

@@ -19,11 +19,14 @@ T = TypeVar("T")
 Buffer = bytes | bytearray | memoryview
 
 
-class Payload(NamedTuple):
+class Payload:
     """An encoded value: a description that JSON can hold, and raw buffers beside it."""
 
-    description: Any
-    frames: Sequence[Buffer]
+    __slots__ = ("description", "frames")
+
+    def __init__(self, description: Any, frames: Sequence[Buffer]) -> None:
+        self.description = description
+        self.frames = frames
 
     @property
     def is_own(self) -> bool:

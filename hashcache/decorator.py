@@ -143,9 +143,9 @@ class Cached(Generic[P, R]):
 
     # Beside `__dict__`, which wrappers copy from what they wrap and which callers can see.
     __slots__ = (
-        "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_short_road", "_heads",
-        "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road", "_stats",
-        "_terms",
+        "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_fixed_salt", "_has_short_road",
+        "_heads", "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road",
+        "_stats", "_terms",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -170,9 +170,10 @@ class Cached(Generic[P, R]):
         if options.audit and self._road not in (None, answer_coroutine):
             raise OptionError(f"audit={options.audit!r} does not go with {function!r}, which is a generator")
         self._terms = options.terms()
+        self._has_fixed_salt = layer.has_fixed_salt
         # Which looks at no stored result.
         self._has_short_road = (
-            layer.has_fixed_salt and self._road is None and self._terms is None and not options.audit
+            self._has_fixed_salt and self._road is None and self._terms is None and not options.audit
         )
         self._recent = layer.cache.recent
         self._prepare()
@@ -344,7 +345,7 @@ class Cached(Generic[P, R]):
             raise UnbindableError(str(error)) from None
         layer, options = self._layer, self._options
         prepared = self._prepared
-        if prepared is None or prepared[0] is not found or not layer.has_fixed_salt:
+        if prepared is None or prepared[0] is not found or not self._has_fixed_salt:
             prepared = found, layer.prepare(self._function, options.version, options.relax, found)
             self._prepared = prepared
         # Not what another thread may have put there since.
@@ -353,21 +354,21 @@ class Cached(Generic[P, R]):
             argument = digest_argument(name, value, options.relax)
             frames += head + argument.digest
             arguments.append(argument)
-        reach = decoders = None
+        reach = None
         if options.mutation == "replay":
-            # Only those who ask for it pay for its import.
-            from hashcache.reach import Reach
-            from hashcache.replay import REPLAY, replay
+            from hashcache.reach import Reach  # only those who ask for it pay for its import
 
             named = [(argument.name, argument.value) for argument in arguments]
             reach = Reach(named, found.watched, options.relax)
             frames += _SHARING + reach.digest
-            decoders = {REPLAY: lambda payload: replay(payload, reach, layer.codecs)}
         digest = digest_frames(frames)
-        return Call(
-            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax,
-            decoders=decoders, reach=reach, terms=self._terms,
-        )  # fmt: skip
+        call = Call(
+            layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
+        )
+        call.terms = self._terms
+        if reach is not None:
+            call.replays(reach)
+        return call
 
     def _prepare(self) -> None:
         signature = Signature(self.__wrapped__, self._options.ignore)

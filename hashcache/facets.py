@@ -8,7 +8,7 @@ from collections import OrderedDict, defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
-from hashcache.fingerprint import watch_digest
+from hashcache.watching import watch_digest
 
 Parts = Iterable[tuple[str, object, object]]  # how paths call a part (see `Sink.part`), and the part
 Step = Callable[[], object]

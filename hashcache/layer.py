@@ -64,9 +64,6 @@ class Call:
         renew: Callable[[], Fingerprint],
         relax: tuple[str, ...] = (),
         short: Hashable = None,
-        decoders: Mapping[str, Callable[[Payload], Any]] | None = None,
-        reach: Reach | None = None,
-        terms: Terms | None = None,
     ) -> None:
         self.layer = layer
         self.function = function
@@ -77,11 +74,18 @@ class Call:
         self.renew = renew
         self.relax = relax
         self.short = short  # under which this process may keep a scalar result
-        self.decoders = decoders  # beside the codecs of the layer
+        self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
         self.listed: list[Part] | None = None  # own parts, once they were asked for
-        self.reach = reach  # what the call can change, where changes are repeated
-        self.terms = terms  # on which a stored result may be used
+        self.reach: Reach | None = None  # what the call can change, where changes are repeated
+        self.terms: Terms | None = None  # on which a stored result may be used
         self.refused: Refusal | None = None  # why what is stored may not, once it was found
+
+    def replays(self, reach: Reach) -> None:
+        """Let a hit repeat what the call changes in reach."""
+        from hashcache.replay import REPLAY, replay
+
+        self.reach = reach
+        self.decoders = {REPLAY: lambda payload: replay(payload, reach, self.layer.codecs)}
 
     @property
     def key(self) -> Key:

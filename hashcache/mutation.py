@@ -8,8 +8,9 @@ from types import FunctionType
 
 from hashcache.canonical import ATOM, Walk
 from hashcache.derived import may_assign
-from hashcache.fingerprint import ArgumentWalk, Fingerprint, Watched, WatchWalk
+from hashcache.fingerprint import ArgumentWalk, Fingerprint
 from hashcache.plain import ATOMS, NESTS, atom_digest, nest_digest
+from hashcache.watching import Watched, WatchWalk
 
 _SHOWN = 5
 

@@ -18,10 +18,11 @@ from hashcache.canonical import Walk, type_name
 from hashcache.digest import Framed, digest_frame
 from hashcache.distributions import origin_of_code
 from hashcache.errors import UncanonicalError
-from hashcache.fingerprint import ArgumentWalk, Watched, fingerprint
+from hashcache.fingerprint import ArgumentWalk, fingerprint
 from hashcache.kinds import ATTRIBUTES, Kind, find_kind
 from hashcache.plain import ATOMS
 from hashcache.regions import Region, clusters, region_of
+from hashcache.watching import Watched
 
 _PLAIN = frozenset(
     {

@@ -24,13 +24,15 @@ def rows(output: str) -> dict[str, tuple[float, float]]:
 def test_metals(python):
     pytest.importorskip("ase")
     output = run(python, "metals.py")
-    first, second, edits, mutated = re.split(r"Second process|The global STRAIN|Atoms that", output)
+    titles = r"Second process|The global STRAIN|Atoms that|The same with mutation"
+    first, second, edits, mutated, replayed = re.split(titles, output)
     assert (first.count(" computed "), first.count(" hit ")) == (8, 0)
     assert (second.count(" computed "), second.count(" hit ")) == (0, 8)
     assert "(global STRAIN: 0.04 -> 0.06)" in edits
     assert edits.count(" hit ") == 2
     assert "MutationWarning: potential_energy changed atoms.calc" in mutated
     assert "hit       Pd, and again" in mutated
+    assert "hit       Pd, fresh atoms" in replayed
     assert set(rows(output)) == {
         f"{what}, {metal}"
         for what in ("equation of state", "relaxation")

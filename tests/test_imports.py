@@ -16,6 +16,8 @@ HASHCACHE = [
     {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
+    {"watching"},
+    {"capture"},
     {"fingerprint", "arrays", "values", "signature", "key", "lines", "terms"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows", "facets"},
     {"entry", "stores", "frames", "inside", "differences", "kinds"},

@@ -10,17 +10,26 @@ import types
 import warnings
 import weakref
 from collections import OrderedDict, defaultdict
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import nests
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from hashcache import Cache, ConvertingCodec, MutationWarning, StoreWarning, UncacheableWarning, hashcache
 from hashcache.recent import MISS
+
+
+def repeatable(call: Callable[[], Any]) -> Any:
+    """Return the result of a call; give up examples whose change is refused, as views of views may be."""
+    try:
+        return call()
+    except MutationWarning:
+        reject()
 
 
 @given(nests.recipes(), nests.programs)
@@ -36,7 +45,7 @@ def test_a_cached_call_leaves_what_the_bare_one_does(tmp_path_factory, recipe, p
     expected = nests.seen(arguments, result, *objects)
     for number in range(3):
         objects, arguments = nests.build(recipe)
-        result = run(arguments, program)
+        result = repeatable(lambda: run(arguments, program))  # noqa: B023
         assert nests.seen(arguments, result, *objects) == expected, number
     assert run.stats() == {"hits": 2, "misses": 1}
 
@@ -55,7 +64,10 @@ def test_how_parts_are_shared_is_in_the_key(tmp_path_factory, recipe, other, pro
             objects, arguments = nests.build(known)
             expected = nests.seen(arguments, nests.change(arguments, program), *objects)
             objects, arguments = nests.build(known)
-            assert nests.seen(arguments, run(arguments, program), *objects) == expected
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", MutationWarning)  # what cannot be repeated is not stored
+                result = run(arguments, program)
+            assert nests.seen(arguments, result, *objects) == expected
 
 
 STAGE: list[Any] = []
@@ -74,7 +86,8 @@ def test_captured_values_take_part_as_arguments_do(tmp_path_factory, recipe, pro
         for function in (run.uncached, run):
             objects, arguments = nests.build(recipe)
             STAGE[:] = arguments
-            sights.append(nests.seen(function(objects[-1], program), STAGE, *objects))
+            result = repeatable(lambda: function(objects[-1], program))  # noqa: B023
+            sights.append(nests.seen(result, STAGE, *objects))
         assert sights[0] == sights[1], number
     assert run.stats() == {"hits": 2, "misses": 1}
     STAGE.clear()

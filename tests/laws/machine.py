@@ -67,7 +67,10 @@ class Worker:
             text=True,
         )
         if self.planted:
-            self.ask("plant", name=self.planted)
+            try:
+                self.ask("plant", name=self.planted)
+            except AbandonedError as error:
+                raise RuntimeError(f"{self.planted!r} could not be planted") from error
         return self.process
 
     def serve(self, location: Path) -> None:

@@ -8,14 +8,17 @@ from types import CodeType
 from typing import Any
 from unittest.mock import patch
 
-from hashcache import fingerprint as module
+from hashcache import capture as module
+from hashcache import fingerprint
 from hashcache.bytecode import CodeFacts, code_facts
+from hashcache.capture import CaptureWalk
 from hashcache.decorator import Cached
-from hashcache.fingerprint import Guards, Watched, _CaptureWalk
+from hashcache.guards import Guards
+from hashcache.watching import Watched
 
 Change = tuple[Any, str, Any]
 
-_capture, _describe = _CaptureWalk.capture, _CaptureWalk._describe_function
+_capture, _describe = CaptureWalk.capture, CaptureWalk._describe_function
 
 
 def ignoring(tag: str) -> Change:
@@ -23,7 +26,7 @@ def ignoring(tag: str) -> Change:
         if not found.startswith(tag):
             _capture(self, found, path, value, shown)
 
-    return _CaptureWalk, "capture", capture
+    return CaptureWalk, "capture", capture
 
 
 def without_helper_code(self: Any, function: Any) -> None:
@@ -63,7 +66,7 @@ PLANTS: dict[str, Change] = {
     "ignores defaults": ignoring("default"),
     "ignores closures": ignoring("closure"),
     "ignores imports in bodies": ignoring("import"),
-    "ignores the code of helpers": (_CaptureWalk, "_describe_function", without_helper_code),
+    "ignores the code of helpers": (CaptureWalk, "_describe_function", without_helper_code),
     "uses raw co_code": (module, "code_facts", raw),
     "ignores class attributes": (module, "class_attributes", no_attributes),
     "ignores bases": ignoring("class"),
@@ -81,5 +84,5 @@ def plant(name: str) -> Callable[[], None]:
     stack = ExitStack()
     if name:
         stack.enter_context(patch.object(*PLANTS[name]))
-    module._recent.clear()
+    fingerprint._recent.clear()
     return stack.close

@@ -173,3 +173,20 @@ def test_a_function_that_defines_a_cached_function_is_kept() -> None:
 
     assert outer(1) == 2
     assert outer.is_cached(1)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="annotations are evaluated later there")
+def test_an_annotation_in_the_body_raises_once_its_name_is_gone() -> None:
+    body = "    def g(y: library.Kind):\n        return y\n    return g(x)"
+    source = f"import {LIBRARY} as library\nfrom hashcache import hashcache\n@hashcache\ndef f(x):\n{body}"
+    library = module(LIBRARY, "Kind = int")
+    main = vars(module(MAIN, source))
+    assert main["f"](2) == 2
+    library.Kind = float  # type: ignore[attr-defined]
+    assert main["f"].is_cached(2), "which type it is does not matter"
+    del library.Kind
+    assert not main["f"].is_cached(2)
+    with pytest.raises(AttributeError, match="Kind"):
+        main["f"](2)
+    library.Kind = int  # type: ignore[attr-defined]
+    assert main["f"].is_cached(2)

@@ -133,6 +133,54 @@ CORNERS: list[Edit | Session] = [
         ("import textwrap; old = textwrap.dedent; textwrap.dedent = lambda text: 'patched'", RECOMPUTE),
         ("textwrap.dedent = old", HIT),
     ),
+    edit(
+        HIT,
+        "annotation of a function in the body",
+        "typing.Any => typing.List[int]",
+        "import typing\n@hashcache\ndef f(x):\n    def g(y: typing.Any):\n        return y\n    return g(x)",
+    ),
+    session(
+        "a type that an annotation in the body reads",
+        "Alias = int\n@hashcache\ndef f(x):\n    def g(y: Alias):\n        return y\n    return g(x)",
+        ("Alias = float", HIT),
+    ),
+    edit(
+        HIT,
+        "import in the body that nothing reads",
+        "K = 1 => K = 2",
+        "@hashcache\ndef f(x):\n    import lib\n    return x",
+        lib="K = 1",
+    ),
+    edit(
+        RECOMPUTE,
+        "import in a class body that nothing there reads",
+        "K = 1 => K = 2",
+        "@hashcache\ndef f(x):\n    class A:\n        import lib\n    return A.lib.K",
+        lib="K = 1",
+    ),
+    edit(
+        RECOMPUTE,
+        "import in the body that only a nested function reads",
+        "K = 1 => K = 2",
+        "@hashcache\ndef f(x):\n    import lib\n    def g():\n        return lib.K\n    return g()",
+        lib="K = 1",
+    ),
+    session(
+        "a registration with an unrelated abstract class",
+        given(
+            """
+            import abc
+            class Step(abc.ABC):
+                def twice(self):
+                    return 2
+            class Done(Step):
+                pass
+            """,
+            "Done().twice() + isinstance(3, Step)",
+        ),
+        ("class Other(abc.ABC):\n    pass\nclass Mine:\n    pass\nOther.register(Mine)", HIT),
+        ("Step.register(int)", RECOMPUTE),
+    ),
     session(
         "double precision of JAX",
         given("import jax, jax.numpy as jnp", "str(jnp.zeros(1).dtype)"),
