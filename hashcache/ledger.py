@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 
 from hashcache.statistics import lock
 
 BEGINNINGS = (*(f"{place:02x}" for place in range(256)), "f-")  # of the names of results, and of listings
-UNKNOWN = -1
+UNKNOWN = -1  # and below: each change makes it another number
 
 _MAGIC = b"HCSIZES1"
 _SLOTS = struct.Struct(f"<8s{len(BEGINNINGS)}q")
@@ -23,8 +23,30 @@ def slot_of(name: str) -> int:
     return _SLOT_OF.get(name[start : start + 2], 0)
 
 
+def add(slots: list[int], grown: Sequence[int]) -> None:
+    """Add the bytes by which beginnings grew."""
+    for slot, change in enumerate(grown):
+        if change and slots[slot] < 0:
+            slots[slot] -= 1  # so that whoever is listing it sees that there was a change
+        elif change:
+            slots[slot] = max(slots[slot] + change, 0)
+
+
+def correct(slots: list[int], before: Sequence[int], found: Mapping[int, int]) -> None:
+    """Put in what was found in some beginnings, but where somebody noted a change since `before`."""
+    true = {slot: size for slot, size in found.items() if slots[slot] == before[slot]}
+    if any(
+        slots[slot] >= 0 and abs(size - slots[slot]) > max(size, slots[slot]) / 4
+        for slot, size in true.items()
+    ):
+        # Others change this store without noting it, so that no number can be trusted.
+        slots[:] = [min(size, UNKNOWN) for size in slots]
+    for slot, size in true.items():
+        slots[slot] = size
+
+
 class Ledger:
-    """Bytes by beginning, in a file that processes share; -1 where they are not known.
+    """Bytes by beginning, in a file that processes share; a negative number where they are not known.
 
     Parameters
     ----------

@@ -25,7 +25,7 @@ from typing import TYPE_CHECKING, Any
 from hashcache import entry
 from hashcache.errors import TooLargeError
 from hashcache.key import is_result
-from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, slot_of
+from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, add, correct, slot_of
 from hashcache.policy import Known, worth
 
 if TYPE_CHECKING:
@@ -137,11 +137,11 @@ class Limiter:
         if self._puts >= self._due:
             self._due = self._puts + _EVERY
             self._count(ledger, [self._next_slot()])
-        unknown = [slot for slot, size in enumerate(self._slots) if size == UNKNOWN]
+        unknown = [slot for slot, size in enumerate(self._slots) if size < 0]
         if unknown:
             self._random.shuffle(unknown)
             self._count(ledger, unknown)
-        if self.max_size is None or UNKNOWN in self._slots:
+        if self.max_size is None or min(self._slots) < 0:
             return  # which tells too little to let anything go for it
         excess = sum(self._slots) - self.max_size
         if excess > 0:
@@ -149,9 +149,7 @@ class Limiter:
 
     def _add_news(self, slots: list[int]) -> None:
         news, self._grown = self._grown, [0] * len(BEGINNINGS)
-        for slot, grown in enumerate(news):
-            if grown and slots[slot] != UNKNOWN:
-                slots[slot] = max(slots[slot] + grown, 0)
+        add(slots, news)
 
     def _next_slot(self) -> int:
         """Return a beginning that has its turn; those that hold nothing have none."""
@@ -167,6 +165,7 @@ class Limiter:
         """List one beginning, and more of those chosen while they hold little; correct the ledger."""
         sizes: dict[int, int] = {}
         names: list[str] = []
+        before = self._slots = ledger.update(self._add_news)
         groups = self._store.groups(self.prefix)
         listed = 0
         self._most_deleted = _LOOKS
@@ -184,18 +183,8 @@ class Limiter:
         self._random.shuffle(names)
         self._queue = names
 
-        def correct(slots: list[int]) -> None:
-            # Others change this store without noting it, so that no number can be trusted.
-            if any(
-                slots[slot] != UNKNOWN and abs(size - slots[slot]) > max(size, slots[slot]) / 4
-                for slot, size in sizes.items()
-            ):
-                slots[:] = [UNKNOWN] * len(slots)
-            for slot, size in sizes.items():
-                slots[slot] = size
-
-        if any(self._slots[slot] != size for slot, size in sizes.items()):
-            self._slots = ledger.update(correct)
+        if any(before[slot] != size for slot, size in sizes.items()):
+            self._slots = ledger.update(lambda slots: correct(slots, before, sizes))
 
     def _may_stay(self, name: str, path: str, status: os.stat_result) -> bool:
         """Delete a file that is too old; returns whether it stays as an entry."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from hashcache import entry, limits
@@ -222,4 +223,5 @@ def _correct(cache: Cache, kept: list[tuple[str, int]]) -> None:
         sizes[slot_of(name)] += size
     for limiter in getattr(cache.store, "limiters", ()):
         if not limiter.prefix:
-            limiter.note_all([sizes[slot] for slot in range(len(BEGINNINGS))])
+            with suppress(OSError):  # others are at it, or it cannot be written
+                limiter.note_all([sizes[slot] for slot in range(len(BEGINNINGS))])

@@ -20,7 +20,7 @@ from xxhash import xxh3_128_digest
 from hashcache import Cache, DirectoryStore, OptionError, StoreWarning, UncacheableWarning, entry
 from hashcache.__main__ import main
 from hashcache.codec import Payload
-from hashcache.ledger import BEGINNINGS, Ledger
+from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, add, correct
 from hashcache.limits import LimitedStore
 
 GROUP = "function/0123456789abcdef"
@@ -241,6 +241,23 @@ def test_the_ledger_is_right_while_all_keep_it(location: Path) -> None:
             other.delete(name_of(number // 2))
     settle(store, 1), settle(other, 1)
     assert sum(ledger(location)) == total(location)
+
+
+def test_a_change_while_somebody_lists_is_not_lost() -> None:
+    for known in (500, UNKNOWN):
+        slots = [known, 70, UNKNOWN, 40]
+        before = list(slots)
+        add(slots, [300, 0, 0, -10])
+        correct(slots, before, {0: 500, 1: 70, 2: 90, 3: 40})
+        assert slots == [800 if known == 500 else UNKNOWN - 1, 70, 90, 30]
+
+
+def test_a_number_that_is_far_off_lets_no_other_be_trusted() -> None:
+    slots = [500, 70, UNKNOWN - 3]
+    correct(slots, list(slots), {0: 490})
+    assert slots == [490, 70, UNKNOWN - 3]
+    correct(slots, list(slots), {0: 100})
+    assert slots == [100, UNKNOWN, UNKNOWN - 3]
 
 
 @pytest.mark.parametrize("damage", [b"", b"rubbish", bytes(8 + 8 * len(BEGINNINGS)), None])
