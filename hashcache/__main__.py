@@ -8,15 +8,15 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
-from hashcache.cache import Cache, hashcache
-from hashcache.commands import explaining, limits
+from hashcache.cache import Cache
+from hashcache.commands import explaining, limits, trust
 from hashcache.commands.printing import complain, digest_of, say, size_of, table, time_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
     options = _parser().parse_args(arguments)
-    cache = hashcache if options.location is None else Cache(options.location)
+    cache = trust.cache_of(options)
     command: Callable[[Cache, argparse.Namespace], int] = options.command
     try:
         return command(cache, options)
@@ -32,6 +32,7 @@ def _parser() -> argparse.ArgumentParser:
         "--location", help="the cache directory (default: HASHCACHE_DIR, else the user's own)"
     )
     common.add_argument("--json", action="store_true", help="print JSON, for programs")
+    trust.add_options(common)
     chosen = argparse.ArgumentParser(add_help=False)
     chosen.add_argument("--layer", help="only this layer, such as function, graph or trace")
     chosen.add_argument("--function", help="only functions whose name contains this")
@@ -45,6 +46,7 @@ def _parser() -> argparse.ArgumentParser:
     ls.set_defaults(command=_ls)
     explaining.add_commands(commands, common)
     limits.add_commands(commands, common, chosen)
+    trust.add_command(commands, common)
     clear = commands.add_parser("clear", parents=[common, chosen], help="delete stored results")
     clear.set_defaults(command=_clear)
     return parser

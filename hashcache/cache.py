@@ -6,13 +6,20 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack, overload
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from hashcache import canonical, entry
 from hashcache.canonical import Sink, handles
 from hashcache.codec import Codec
 from hashcache.decorator import Cached, Options, Settings
-from hashcache.errors import OptionError, StoreWarning, TornEntryError, UnknownFormatError
+from hashcache.errors import (
+    OptionError,
+    StoreWarning,
+    TornEntryError,
+    UnknownFormatError,
+    UntrustedEntryError,
+)
+from hashcache.form import Mmap, Pickle
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
 from hashcache.lock import Flights
@@ -36,7 +43,8 @@ _HERE = os.path.dirname(__file__) + os.sep
 
 
 _INFO = 20  # `logging.INFO`, without loading it
-_PLACING = ("location", "store", "codec")
+_PLACING = ("location", "store", "shared", "key_file")  # which make a cache for one function
+_FORMING = ("codec", "pickle", "compress", "mmap")  # which make a layer for one function
 
 
 class CacheSettings(Settings, total=False):
@@ -44,7 +52,12 @@ class CacheSettings(Settings, total=False):
 
     location: str | os.PathLike[str]
     store: Store
+    shared: bool
+    key_file: str | os.PathLike[str]
     codec: Codec
+    pickle: Pickle
+    compress: Literal["zstd"] | int | None
+    mmap: Mmap
 
 
 class Cache:
@@ -59,6 +72,18 @@ class Cache:
         Any other place; excludes `location`.
     memory : int
         Bytes of results that are kept in this process too, in front of the store.
+    shared : bool
+        Whether others may write to the place as well. It then may belong to anybody, and an entry is read
+        only if it was sealed with the key; what is kept there privately stays apart.
+    key_file : path, optional
+        The key for that, a file of 32 bytes. Default: what ``HASHCACHE_KEY_FILE`` says, else a file ``key``
+        in the user's configuration directory, made when first needed.
+    pickle : {"allow", "never"}
+        With ``"never"``, no codec is used that can run code when it reads: what needs one is not stored,
+        and what one has stored is a miss.
+    compress : {None, "zstd"} or int
+        Whether large parts of results are compressed where that saves at least a tenth, and with which
+        level. Needs the package ``zstandard``.
     verbose : bool
         Say on standard error, one line each, which calls were computed and why.
     max_size : int or str, optional
@@ -89,10 +114,22 @@ class Cache:
         memory: int = 64 * 2**20,
         max_size: Size | None = None,
         max_age: timedelta | float | None = None,
+        shared: bool = False,
+        key_file: str | os.PathLike[str] | None = None,
+        pickle: Pickle = "allow",
+        compress: Literal["zstd"] | int | None = None,
     ) -> None:
         if location is not None and store is not None:
             raise ValueError("a cache has a location or a store, not both")
+        if key_file is not None and not shared:
+            raise ValueError("a key seals entries where they are shared: pass shared=True with it")
+        if store is not None and shared:
+            from hashcache.stores.authenticated import AuthenticatedStore
+
+            store = AuthenticatedStore(store, key_file)
         self._location = None if location is None else os.fsdecode(location)
+        self._shared, self._key_file = shared, key_file
+        self.pickle, self.compress = pickle, compress
         self._store = store
         self._made: Store | None = None  # at the location, once something was looked for
         self._said: set[Hashable] = set()
@@ -136,7 +173,7 @@ class Cache:
             return self._store
         if self._made is None:
             self._location = self._directory()  # from here on, whatever becomes of the environment
-            self._made = DirectoryStore(self._location)
+            self._made = DirectoryStore(self._location, shared=self._shared, key_file=self._key_file)
         return self._made
 
     def _beside(self) -> str | None:
@@ -180,6 +217,8 @@ class Cache:
 
         if self._store is not None and not hasattr(self._store, "visit"):
             raise OptionError(f"{self._store!r} cannot be limited; only a directory can")
+        if self._shared:
+            raise OptionError("a shared directory cannot be limited; prune it")
         size = None if max_size is None else bytes_of(max_size)
         age = None if max_age is None else seconds_of(max_age)
         self._limits[prefix] = size, age
@@ -305,19 +344,28 @@ class Cache:
             Part of the hits that are computed again and compared with what is stored, 0 to 1.
         max_size, max_age
             What the results of this function may take, as those of `Cache`.
-        location, store, codec
+        location, store, shared, key_file, codec, pickle, compress
             For this function only, in place of the cache's.
+        mmap : {"c", "r", None}
+            Results of more than 64 kB come back as maps of their entry, private ones that can be written to.
+            With ``"r"``, all arrays of a hit are read-only, and processes share the memory of large ones.
+            With None, no maps are made.
 
         Raises
         ------
         OptionError
             An option is unknown or has a value it cannot have.
         """
-        settings = Options.of({name: value for name, value in options.items() if name not in _PLACING})
-        location, store, codec = options.get("location"), options.get("store"), options.get("codec")
-        own = location is not None or store is not None
-        cache = Cache(location, store=store, verbose=self.verbose) if own else self
-        layer = cache._functions if codec is None else Layer("function", codec=codec, cache=cache)
+        named: dict[str, Any] = dict(options)
+        placing = {name: named.pop(name) for name in _PLACING if name in named}
+        forming = {name: named.pop(name) for name in _FORMING if name in named}
+        settings = Options.of(named)
+        cache = self
+        if placing.get("location") is not None or placing.get("store") is not None:
+            cache = Cache(**placing, verbose=self.verbose, pickle=self.pickle, compress=self.compress)
+        elif placing.get("shared") or placing.get("key_file") is not None:
+            raise OptionError("shared= and key_file= belong to a location= or store= beside them")
+        layer = Layer("function", cache=cache, **forming) if forming else cache._functions
 
         def decorate(function: Callable[..., Any]) -> Any:
             if isinstance(function, (classmethod, staticmethod)):
@@ -349,14 +397,18 @@ class Cache:
         return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
 
     def header(self, name: str) -> dict[str, Any] | None:
-        """Return what an entry says of itself, checked; None if it is not there or damaged."""
+        """Return what an entry says of itself, checked; None if it is not there, damaged or not trusted."""
+        try:
+            return self.peek(name)
+        except (TornEntryError, UnknownFormatError, UntrustedEntryError):
+            return None
+
+    def peek(self, name: str) -> dict[str, Any] | None:
+        """Return the same, or raise what is wrong with it."""
         data = self.store.get(name, entry.HEAD_SIZE)
         if data is not None and entry.header_size(data) > len(data):
             data = self.store.get(name, entry.header_size(data))
-        try:
-            return None if data is None else entry.peek(data)
-        except (TornEntryError, UnknownFormatError):
-            return None
+        return None if data is None else entry.peek(data)
 
     # -- speaking --------------------------------------------------------------------------------
 

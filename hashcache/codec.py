@@ -22,11 +22,12 @@ Buffer = bytes | bytearray | memoryview
 class Payload:
     """An encoded value: a description that JSON can hold, and raw buffers beside it."""
 
-    __slots__ = ("description", "frames")
+    __slots__ = ("description", "frames", "read_only")
 
-    def __init__(self, description: Any, frames: Sequence[Buffer]) -> None:
+    def __init__(self, description: Any, frames: Sequence[Buffer], read_only: bool = False) -> None:
         self.description = description
         self.frames = frames
+        self.read_only = read_only  # whether values may share the frames, as nobody can write to either
 
     @property
     def is_own(self) -> bool:
@@ -35,7 +36,12 @@ class Payload:
 
 
 class Codec(Protocol):
-    """What a codec has to be."""
+    """What a codec has to be.
+
+    One that has an attribute ``executes_code = False`` promises that `decode` runs nothing that the bytes
+    say, whoever wrote them. One that does not say so counts as one that may, and ``pickle="never"`` leaves
+    it out.
+    """
 
     @property
     def name(self) -> str:
@@ -55,6 +61,7 @@ class ArrayCodec:
     """Arrays, and nests of lists, tuples and dicts that hold arrays and scalars, without pickle."""
 
     name = "arrays"
+    executes_code = False
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is an array, a scalar, or a nest of builtins."""
@@ -68,7 +75,7 @@ class ArrayCodec:
 
     def decode(self, payload: Payload) -> Any:
         """Return the nest with new, writable arrays."""
-        return _build(payload.description, payload.frames)
+        return _build(payload.description, payload.frames, _as_it_is if payload.read_only else own)
 
 
 class _Description:
@@ -102,18 +109,18 @@ class _Description:
         return _describe_array(value, self.frames)
 
 
-def _build(described: Any, frames: Sequence[Buffer]) -> Any:
+def _build(described: Any, frames: Sequence[Buffer], take: Callable[[Buffer], Buffer]) -> Any:
     if type(described) is not list:
         return described
     kind, *parts = described
     if kind == "list":
-        return [_build(part, frames) for part in parts]
+        return [_build(part, frames, take) for part in parts]
     if kind == "tuple":
-        return tuple(_build(part, frames) for part in parts)
+        return tuple(_build(part, frames, take) for part in parts)
     if kind == "dict":
-        return {_build(key, frames): _build(element, frames) for key, element in parts}
+        return {_build(key, frames, take): _build(element, frames, take) for key, element in parts}
     if kind in ("array", "scalar"):
-        return _build_array(kind, parts, frames)
+        return _build_array(kind, parts, frames, take)
     return _BUILDERS[kind](parts[0])
 
 
@@ -192,11 +199,20 @@ def own(frame: Buffer) -> Buffer:
     return frame if isinstance(frame, memoryview) and not frame.readonly else bytearray(frame)
 
 
-def _build_array(kind: str, parts: Sequence[Any], frames: Sequence[Buffer]) -> Any:
+def _as_it_is(frame: Buffer) -> Buffer:
+    return frame
+
+
+def _build_array(
+    kind: str, parts: Sequence[Any], frames: Sequence[Buffer], take: Callable[[Buffer], Buffer]
+) -> Any:
     import numpy as np
 
-    dtype, shape, order, frame = parts
-    array = np.ndarray(tuple(shape), np.dtype(dtype), own(frames[frame]), order=order)
+    text, shape, order, frame = parts
+    dtype = np.dtype(text)
+    if dtype.hasobject:  # whose elements would be addresses, made up by whoever wrote the bytes
+        raise ValueError(f"no array of {dtype} is stored this way")
+    array = np.ndarray(tuple(shape), dtype, take(frames[frame]), order=order)
     return array[()] if kind == "scalar" else array
 
 
@@ -207,6 +223,7 @@ class PickleCodec:
     """
 
     name = "pickle"
+    executes_code = True
 
     def accepts(self, value: Any) -> bool:
         """Return True: whether pickle can is only known by trying."""
@@ -231,7 +248,7 @@ class PickleCodec:
         import pickle
 
         text, *buffers = payload.frames
-        return pickle.loads(text, buffers=map(own, buffers))
+        return pickle.loads(text, buffers=buffers if payload.read_only else map(own, buffers))
 
 
 def _cloudpickled(value: Any, refusal: Exception) -> tuple[bytes, list[pickle.PickleBuffer]]:
@@ -266,6 +283,11 @@ class ConvertingCodec(NamedTuple, Generic[T]):
     kind: type[T]
     take_apart: Callable[[T], Any]
     put_together: Callable[[Any], T]
+
+    @property
+    def executes_code(self) -> bool:
+        """False: what `put_together` gets are arrays and builtins."""
+        return False
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is of exactly this type."""

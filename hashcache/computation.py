@@ -14,12 +14,17 @@ from typing import TYPE_CHECKING, Any
 from hashcache import entry
 from hashcache.codec import Payload, encode
 from hashcache.errors import (
+    CompressionError,
     HashCacheError,
     MutationError,
     MutationWarning,
+    StoreWarning,
     TooLargeError,
+    TornEntryError,
     UncacheableWarning,
     UnencodableError,
+    UnknownFormatError,
+    UntrustedEntryError,
 )
 from hashcache.key import fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
@@ -143,7 +148,7 @@ class Computation:
         if layer.is_foreign(call.name):
             return
         try:
-            codec, payload = encoding()
+            codec, payload = self._compressed(*encoding())
             pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
         except Exception as error:  # also of a codec whose description JSON cannot hold
             reason = (
@@ -172,6 +177,15 @@ class Computation:
             message = f"the result of {function} is not stored: {reason}"
             self._layer.cache.warn_once((*cause, function), message, UncacheableWarning)
 
+    def _compressed(self, codec: str, payload: Payload) -> Encoded:
+        try:
+            return self._layer.form.compressed(codec, payload)
+        except CompressionError as error:
+            self._layer.cache.warn_once(
+                ("compression", str(error)), f"results are stored without compression: {error}", StoreWarning
+            )
+            return codec, payload
+
     def _about(self, value: Any, seconds: float) -> dict[str, Any]:
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
@@ -192,13 +206,24 @@ class Computation:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         found, store = self._call.fingerprint, self._layer.cache.store
         name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
-        if not store.size(name):
+        listed = self._layer.listed
+        if not store.size(name) or (name not in listed and self._is_lost(name)):
             from hashcache.inside import captured_parts
             from hashcache.rows import row_of
 
             rows = [row_of(part).stored() for part in captured_parts(found)]
             about = {"parts": rows, "assumptions": list(found.assumptions)}
             store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
+        listed.add(name)
+
+    def _is_lost(self, name: str) -> bool:
+        """Whether what lies there is of no use to anybody, unlike what another version wrote."""
+        try:
+            return self._layer.cache.peek(name) is None
+        except UnknownFormatError:
+            return False
+        except (TornEntryError, UntrustedEntryError):
+            return True
 
 
 @functools.cache

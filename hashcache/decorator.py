@@ -149,6 +149,8 @@ class Cached(Generic[P, R]):
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
+        if options.mutation == "replay" and layer.form.runs_nothing:
+            raise OptionError("mutation='replay' stores changes as a pickle, and pickle='never' refuses that")
         functools.update_wrapper(self, function)
         self.__wrapped__ = function
         self._layer = layer

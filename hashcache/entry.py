@@ -40,6 +40,8 @@ _ALIGNMENT = 64
 _SMALL = 4096
 HEAD_SIZE = 16_384  # bytes in which head and provenance of most entries lie
 
+# What reading JSON raises that no `pack` wrote, whose checksums may be right all the same.
+_SENSELESS = (ValueError, TypeError, StopIteration, RecursionError)
 _TIMES = ("created", "seconds")
 # What a reader of a value gets: codec, payload, when it was made, seconds that took, bytes of the entry.
 Content = tuple[str, Payload, float, float, int]
@@ -111,18 +113,21 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
         and xxh3_128_digest((data if total < _SMALL else memoryview(data))[:-_SUM]) != data[-_SUM:]
     ):
         raise _damage(data, key)
-    place = _SIZE + head
-    (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
-    if not sizes:
-        return codec, Payload(description, ()), created, seconds, total
-    view = memoryview(data)
-    place += about
-    frames = []
-    for size in sizes:
-        place += -place % _ALIGNMENT
-        frames.append(view[place : place + size])
-        place += size
-    return codec, Payload(description, frames), created, seconds, total
+    try:
+        place = _SIZE + head
+        (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
+        if not sizes:
+            return codec, Payload(description, ()), created, seconds, total
+        view = memoryview(data)
+        place += about
+        frames = []
+        for size in sizes:
+            place += -place % _ALIGNMENT
+            frames.append(view[place : place + size])
+            place += size
+        return codec, Payload(description, frames), created, seconds, total
+    except _SENSELESS as error:
+        raise TornEntryError("its head makes no sense") from error
 
 
 def peek(data: Any) -> dict[str, Any]:
@@ -138,10 +143,13 @@ def peek(data: Any) -> dict[str, Any]:
     times = dict(zip(_TIMES, _FRONT.unpack_from(view)[-2:], strict=True))
     if not _header_is_whole(view, _SIZE + head + about):
         raise TornEntryError("its header is damaged")
-    (codec, description, sizes), _ = _scan(str(view[_SIZE : _SIZE + head], "utf-8"), 0)
-    provenance: dict[str, Any] = json.loads(bytes(view[_SIZE + head : _SIZE + head + about]))
-    said = {"digest": key.hex(), "codec": codec, "payload": description, "frames": sizes}
-    return {**provenance, **times, **said}
+    try:
+        (codec, description, sizes), _ = _scan(str(view[_SIZE : _SIZE + head], "utf-8"), 0)
+        provenance: dict[str, Any] = json.loads(bytes(view[_SIZE + head : _SIZE + head + about]))
+        said = {"digest": key.hex(), "codec": codec, "payload": description, "frames": sizes}
+        return {**provenance, **times, **said}
+    except _SENSELESS as error:
+        raise TornEntryError("its header makes no sense") from error
 
 
 def size_of(pieces: Sequence[Buffer]) -> int:
@@ -168,9 +176,9 @@ def header_size(data: Any) -> int:
     return int(min(_SIZE + head + about, total))
 
 
-def length(data: Any) -> int:
-    """Return how many bytes an entry says it has, all in all."""
-    return int(_FRONT.unpack_from(data)[5])
+def length(data: Any) -> int | None:
+    """Return how many bytes an entry says it has, all in all; None where it says nothing."""
+    return None if len(data) < FRONT_SIZE else int(_FRONT.unpack_from(data)[5])
 
 
 def _damage(data: Buffer, key: bytes) -> TornEntryError | UnknownFormatError:

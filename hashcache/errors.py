@@ -49,6 +49,22 @@ class UnknownFormatError(HashCacheError, ValueError):
     """Stored bytes were written by another version of the format; callers see a miss, never this."""
 
 
+class UntrustedEntryError(HashCacheError, ValueError):
+    """Stored bytes are not sealed with the key of a shared store; callers see a miss, never this."""
+
+
+class RefusedCodecError(HashCacheError, ValueError):
+    """A result was stored by a codec that ``pickle="never"`` leaves out; callers see a miss, never this."""
+
+
+class KeyFileError(HashCacheError, PermissionError):
+    """The key of a shared store is missing, is none, or can be read by others; callers compute."""
+
+
+class CompressionError(HashCacheError, RuntimeError):
+    """Frames cannot be compressed or expanded; callers store them as they are, or see a miss."""
+
+
 class HashCacheWarning(UserWarning):
     """Root of the warnings: the answer is right, something about its caching is not."""
 

@@ -37,7 +37,7 @@ class Key(NamedTuple):
 @lru_cache(maxsize=4096)
 def group_name(layer: str, function: str) -> str:
     """Return the part of a store name that all results of one function share."""
-    return f"{layer}/{digest_frame('function', function.encode()).hex()[:16]}"
+    return f"{layer}/{digest_frame('function', function.encode('utf-8', 'surrogatepass')).hex()[:16]}"
 
 
 def fingerprint_name(group: str, digest: bytes) -> str:

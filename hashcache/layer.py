@@ -4,21 +4,25 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
-from hashcache.codec import CODECS, Codec, Payload
+from hashcache.codec import Codec, Payload
 from hashcache.computation import Computation, Raised
 from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
 from hashcache.distributions import origin_of_code
 from hashcache.errors import (
+    CompressionError,
+    RefusedCodecError,
     StoreWarning,
     TornEntryError,
     UnknownFormatError,
+    UntrustedEntryError,
 )
 from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.form import COMPRESSED, Form, Mmap, Pickle
 from hashcache.key import Key, group_name
 from hashcache.lock import StoreLock, Ticket
 from hashcache.mutation import Argument, changed_values, digest_argument
@@ -41,6 +45,7 @@ R = TypeVar("R")
 
 _KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
+_LONGEST_NAME = 100
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
@@ -176,6 +181,8 @@ class Layer:
         Where results are kept. Default: the cache that ``hashcache`` itself is.
     max_size, max_age
         What the results of this layer may take, as those of `Cache`.
+    pickle, compress, mmap
+        As `Cache` and its decorator have them.
 
     Examples
     --------
@@ -192,17 +199,30 @@ class Layer:
         cache: Cache | None = None,
         max_size: Size | None = None,
         max_age: timedelta | float | None = None,
+        pickle: Pickle | None = None,
+        compress: str | int | None = None,
+        mmap: Mmap = "c",
     ) -> None:
         if not name or not all(c.isascii() and (c.islower() or c.isdigit() or c == "-") for c in name):
             raise ValueError(f"a layer's name is lower-case letters, digits and hyphens, not {name!r}")
+        if len(name) > _LONGEST_NAME:
+            raise ValueError(f"a layer's name has at most {_LONGEST_NAME} characters, not {len(name)}")
         self.name = name
-        self.codecs: list[Codec] = CODECS if codec is None else [codec, *CODECS]
-        self._codec_of = {codec.name: codec for codec in reversed(self.codecs)}
+        if cache is not None:  # which no layer of it can be more trusting than
+            pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
+            compress = cache.compress if compress is None else compress
+        self.form = Form(codec, pickle or "allow", compress, mmap)
         self._salt = salt
         self._cache = cache
         self._foreign: set[str] = set()
+        self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
         if max_size is not None or max_age is not None:
             self.cache.limit(name, max_size, max_age)
+
+    @property
+    def codecs(self) -> Sequence[Codec]:
+        """The codecs of its results, the first to be tried first."""
+        return self.form.codecs
 
     @property
     def cache(self) -> Cache:
@@ -225,7 +245,7 @@ class Layer:
         sink.write("format", _KEY_FORMAT)
         for part in self.salt_parts(version):
             sink.write(part.tag, part.digest)
-        sink.write("function", function.encode())
+        sink.write("function", function.encode("utf-8", "surrogatepass"))
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
         return frame_head("function", DIGEST_SIZE) + sink.digest()
@@ -371,12 +391,16 @@ class Layer:
             if call.refused is not None:
                 return MISS
         try:
-            if codec in self._codec_of:
-                value = self._codec_of[codec].decode(payload)
-            elif call.decoders is not None and codec in call.decoders:
-                value = call.decoders[codec](payload)
-            else:
+            value = self.form.decode(codec, payload, call.decoders)
+            if value is MISS:
                 return MISS
+        except RefusedCodecError as error:
+            self.cache.warn_once(
+                ("refused", call.function, codec),
+                f"a stored result of {call.function} is not read ({error}); it is computed again",
+                StoreWarning,
+            )
+            return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
             stats["unreadable"] += 1
             self.cache.warn_once(
@@ -388,7 +412,7 @@ class Layer:
             return MISS
         if terms is not None and terms.validate is not None:
             # What no codec of the layer reads are the items of a generator.
-            seen = list(value) if codec not in self._codec_of else value
+            seen = list(value) if call.decoders is not None and codec in call.decoders else value
             seen = seen.error if type(seen) is Raised else seen
             call.refused = terms.refuse_value(seen, lambda: call.known(created, seconds))
             if call.refused is not None:
@@ -410,9 +434,20 @@ class Layer:
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         try:
-            data = self.cache.store.get(name)
+            store, mode = self.cache.store, self.form.mmap
+            data = store.get(name) if mode == "c" else store.get(name, mode=mode)
         except OSError as error:
             self.store_failed("read", error, stats)
+            return None, 0
+        except UntrustedEntryError as error:
+            stats["untrusted"] += 1
+            self.cache.warn_once(
+                ("untrusted", str(error)),
+                f"a stored entry of {call.key} is not trusted ({error}), and so are others like it; they "
+                f"are computed again and replaced. Who is to share them needs the same key: set "
+                f"HASHCACHE_KEY_FILE or key_file=",
+                StoreWarning,
+            )
             return None, 0
         if not self.cache.statistics.is_watched:
             self.cache.statistics.watch()
@@ -425,7 +460,16 @@ class Layer:
             found = entry.unpack(data, call.digest, checked)
             if state is not None and not checked:
                 self.cache.recent.put(("checked", name), state, 0)
-            return found, len(data)
+            if found[0] != COMPRESSED:
+                return found, len(data)
+            found = self.form.expanded(found)
+            return found, sum(map(len, found[1].frames)) + len(data)
+        except CompressionError as error:
+            self.cache.warn_once(
+                ("compression", str(error)),
+                f"the stored result of {call.function} cannot be read ({error}); it is computed again",
+                StoreWarning,
+            )
         except UnknownFormatError:
             self._foreign.add(name)  # another version's, and that version may want it
         except TornEntryError as error:
@@ -465,8 +509,10 @@ class Layer:
     def holds(self, call: Call, stats: Counter[str]) -> bool:
         """Return whether the result of a call is stored."""
         kept, _ = self.read(call.name, call, stats)
-        if kept is None or call.terms is None:
-            return kept is not None
+        if kept is None or self.form.refuses(kept[0]):
+            return False
+        if call.terms is None:
+            return True
         if call.terms.validate is not None:  # which says something of values only
             return self._decode(call, kept, Counter()) is not MISS
         call.refused = call.terms.refuse_age(kept[2])

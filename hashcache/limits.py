@@ -267,7 +267,7 @@ def known(store: Any, name: str) -> Known | None:
     status = store.status(name)
     if status is None:
         return None
-    times = entry.times(store.get(name, entry.FRONT_SIZE) or b"")
+    times = entry.times(store.front(name, entry.FRONT_SIZE))
     if times is None:
         return None
     created, seconds = times if is_result(name) else (status.st_mtime, LISTING_SECONDS)
@@ -310,18 +310,18 @@ class LimitedStore:
     def __getattr__(self, name: str) -> Any:
         return getattr(self.unlimited, name)
 
-    def get(self, name: str, size: int | None = None) -> Data | None:
+    def get(self, name: str, size: int | None = None, mode: str | None = "c") -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
-        return self.unlimited.get(name, size)
+        return self.unlimited.get(name, size, mode)
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Keep the concatenated pieces, and let something else go where that is too much."""
-        size, before = entry.size_of(pieces), self.unlimited.size(name)
+        size, before = entry.size_of(pieces), self._bytes(name)
         for limiter in self.limiters:
             if limiter.max_size is not None and size > limiter.max_size and limiter.concerns(name):
                 raise TooLargeError(f"it takes {size} bytes, and there is a limit of {limiter.max_size}")
         self.unlimited.put(name, pieces)
-        grown = size - before
+        grown = self._bytes(name) - before
         for limiter in self.limiters:
             if not limiter.concerns(name):
                 continue
@@ -333,12 +333,16 @@ class LimitedStore:
 
     def delete(self, name: str) -> bool:
         """Forget `name`; return whether it was there."""
-        size = self.unlimited.size(name)
+        size = self._bytes(name)
         was_there = self.unlimited.delete(name)
         for limiter in self.limiters:
             if was_there and limiter.concerns(name):
                 limiter.note(name, -size)
         return was_there
+
+    def _bytes(self, name: str) -> int:
+        status = self.unlimited.status(name)
+        return 0 if status is None else status.st_size
 
     def names(self, prefix: str = "") -> Iterator[str]:
         """Yield the names that begin with the path `prefix`."""

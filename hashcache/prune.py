@@ -9,7 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, NamedTuple, TypedDict
 
 from hashcache import entry, limits
-from hashcache.errors import TornEntryError, UnknownFormatError
+from hashcache.errors import TornEntryError, UnknownFormatError, UntrustedEntryError
 from hashcache.key import FINGERPRINT_MARK, is_result
 from hashcache.ledger import BEGINNINGS, slot_of
 from hashcache.policy import Known, ago, bytes_of, choose, seconds_of
@@ -86,7 +86,7 @@ class _Found:
         self.listings: list[Known] = []
         self.listing_of: dict[str, str] = {}  # also of results that nobody asked about
         self.damaged: list[Gone] = []
-        self.foreign: list[tuple[str, int]] = []  # of other format versions
+        self.foreign: list[tuple[str, int]] = []  # of other format versions, or not to be trusted
 
 
 def prune(
@@ -130,7 +130,7 @@ def _look(cache: Cache, prefix: str, function: str | None) -> _Found:
         size = cache.store.size(name)
         try:
             header = _header(cache, name, size)
-        except UnknownFormatError:
+        except (UnknownFormatError, UntrustedEntryError):
             found.foreign.append((name, size))
         except TornEntryError as error:
             if function is None and is_ours(name):
@@ -170,16 +170,15 @@ def _header(cache: Cache, name: str, size: int) -> dict[str, Any] | None:
 
     Raises
     ------
-    TornEntryError, UnknownFormatError
-        It is not whole, as far as its header and length tell, or of another format version.
+    TornEntryError, UnknownFormatError, UntrustedEntryError
+        It is not whole, as far as its header and length tell, of another format version, or of somebody
+        without the key.
     """
-    data = cache.store.get(name, entry.HEAD_SIZE)
-    if data is not None and entry.header_size(data) > len(data):
-        data = cache.store.get(name, entry.header_size(data))
-    if data is None:
+    header = cache.peek(name)
+    if header is None:
         return None
-    header = entry.peek(data)
-    if entry.length(data) != size and cache.store.size(name) == size:
+    told = entry.length(cache.store.get(name, entry.FRONT_SIZE) or b"")
+    if told not in (size, None) and cache.store.size(name) == size:
         raise TornEntryError("it is shorter or longer than it says")
     return header
 
@@ -206,13 +205,13 @@ def _partials(cache: Cache, prefix: str, now: float) -> Iterator[Gone]:
 
 
 def _delete(cache: Cache, gone: Gone) -> bool:
-    if is_ours(gone.name):
-        return cache.store.delete(gone.name)
     import os
 
     try:
+        if is_ours(gone.name):
+            return cache.store.delete(gone.name)
         os.unlink(gone.name)
-    except FileNotFoundError:
+    except (FileNotFoundError, PermissionError):  # somebody was faster; or it is somebody else's
         return False
     return True
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 from hashcache import entry
-from hashcache.errors import TornEntryError, UnknownFormatError
+from hashcache.errors import TornEntryError, UnknownFormatError, UntrustedEntryError
 from hashcache.prune import is_ours
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ class Reading(NamedTuple):
     name : str
     size : int
         Bytes.
-    state : {"whole", "damaged", "of another version", "foreign"}
+    state : {"whole", "damaged", "of another version", "not trusted", "foreign"}
         Foreign is what this package cannot have written, since its name is no digest.
     reason : str
         What is the matter with it.
@@ -43,7 +43,11 @@ def read_all(cache: Cache, prefix: str = "") -> Iterator[Reading]:
             yield Reading(name, size, "foreign", "its name is no digest")
             continue
         # A look, which is no use of it, unless there is too much to have it in memory.
-        data = cache.store.get(name, size) if size <= _LARGE else cache.store.get(name)
+        try:
+            data = cache.store.get(name, size) if size <= _LARGE else cache.store.get(name)
+        except UntrustedEntryError as error:
+            yield Reading(name, size, "not trusted", str(error))
+            continue
         if data is None:  # it has just been deleted
             continue
         state, reason = "whole", ""

@@ -111,7 +111,8 @@ class Items:
         self._parts: list[tuple[str, Payload]] = []
         place = 0
         for name, description, count in payload.description:
-            self._parts.append((name, Payload(description, payload.frames[place : place + count])))
+            frames = payload.frames[place : place + count]
+            self._parts.append((name, Payload(description, frames, payload.read_only)))
             place += count
         # Whether all can be read has to be known before the first is given out.
         self._decoded = [self._codec[name].decode(part) for name, part in self._parts]

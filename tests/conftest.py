@@ -28,6 +28,8 @@ def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     place = tmp_path / "cache"
     monkeypatch.setenv("HASHCACHE_DIR", str(place))
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("XDG_CONFIG_HOME", raising=False)
+    monkeypatch.delenv("HASHCACHE_KEY_FILE", raising=False)
     monkeypatch.setattr(hashcache, "_location", None)
     monkeypatch.setattr(hashcache, "_store", None)
     monkeypatch.setattr(hashcache, "_made", None)

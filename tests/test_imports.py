@@ -23,6 +23,8 @@ HASHCACHE = [
     {"entry", "stores", "frames", "inside", "differences", "kinds"},
     {"reach", "compare", "limits"},
     {"replay"},
+    {"form"},
+    {"compression"},
     {"computation"},
     {"audit"},
     {"layer"},

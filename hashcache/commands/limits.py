@@ -116,7 +116,7 @@ def _verify(cache: Cache, options: argparse.Namespace) -> int:
             )
         )
         return 1 if damaged else 0
-    columns = ("whole", "damaged", "of another version", "foreign")
+    columns = ("whole", "damaged", "of another version", "not trusted", "foreign")
     rows = [
         [name, *(str(row[state]) for state in columns), size_of(row["bytes"])]
         for name, row in sorted(layers.items())

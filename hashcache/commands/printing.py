@@ -19,10 +19,16 @@ def complain(line: str) -> None:
 
 
 def table(titles: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Print rows in columns."""
+    """Print rows in columns, and what moves the cursor or turns the line around as an escape."""
+    rows = [[shown(text) for text in row] for row in rows]
     widths = [max(len(row[column]) for row in [titles, *rows]) for column in range(len(titles))]
     for row in [titles, *rows]:
         say("  ".join(text.ljust(width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def shown(text: str) -> str:
+    """Return a text that may be anybody's as one that can be printed in a line."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
 
 
 def digest_of(header: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol
 from hashcache.codec import Buffer
 from hashcache.lock import StoreLock
 
-Data = bytes | bytearray | mmap.mmap
+Data = bytes | bytearray | mmap.mmap | memoryview
 
 
 class Store(Protocol):
@@ -19,10 +19,17 @@ class Store(Protocol):
     `OSError` where the place cannot be reached; callers compute instead.
     """
 
-    def get(self, name: str, size: int | None = None) -> Data | None:
+    def get(self, name: str, size: int | None = None, mode: str | None = "c") -> Data | None:
         """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
 
-        What can be written to is the caller's own: values may be made of it without a copy.
+        What can be written to is the caller's own: values may be made of it without a copy. `mode` says
+        what to do with large ones: map them privately (``"c"``) or to be read only (``"r"``), or read
+        them (None). A store without files may do as it likes, and is asked for ``"c"`` by leaving it out.
+
+        Raises
+        ------
+        UntrustedEntryError
+            Somebody else may have put them there.
         """
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:

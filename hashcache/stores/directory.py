@@ -1,8 +1,9 @@
-"""Entries as files in one directory of the user's own."""
+"""Entries as files in one directory: of the user's own, or shared with others and sealed."""
 
 from __future__ import annotations
 
 import contextlib
+import errno
 import functools
 import mmap
 import os
@@ -15,6 +16,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
+from hashcache.errors import UntrustedEntryError
 from hashcache.key import FINGERPRINT_MARK
 from hashcache.stores.base import Data
 
@@ -23,8 +25,13 @@ if TYPE_CHECKING:
 
     from filelock import FileLock
 
+    from hashcache.stores.seal import Seal
+
 _FORMAT = "v1"
+_SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
+_SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
+_NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
@@ -36,7 +43,7 @@ _TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory 
 
 
 class _Map(mmap.mmap):
-    """A private map of a file: writing to it changes nobody else's bytes.
+    """A map of a file, to which writing changes nobody else's bytes, or is not possible.
 
     Attributes
     ----------
@@ -48,8 +55,8 @@ class _Map(mmap.mmap):
     state: tuple[int, ...] | None = None
 
 
-def _mapped(handle: int, status: os.stat_result) -> _Map | None:
-    """Map a file; None where that is not wise."""
+def _mapped(handle: int, status: os.stat_result, mode: str = "c", length: int = 0) -> _Map | None:
+    """Map a file, or the first `length` bytes of it; None where that is not wise."""
     if _TRACKED:
         # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
         if len(_maps) >= _most_maps():
@@ -58,7 +65,7 @@ def _mapped(handle: int, status: os.stat_result) -> _Map | None:
     else:
         more = {"trackfd": False}
     try:
-        found = _Map(handle, 0, access=mmap.ACCESS_COPY, **more)
+        found = _Map(handle, length, access=_ACCESS[mode], **more)
     except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
         return None
     if _TRACKED:
@@ -68,6 +75,7 @@ def _mapped(handle: int, status: os.stat_result) -> _Map | None:
     return found
 
 
+_ACCESS = {"c": mmap.ACCESS_COPY, "r": mmap.ACCESS_READ}
 _TRACKED = sys.version_info < (3, 13)
 _maps: weakref.WeakSet[_Map] = weakref.WeakSet()
 
@@ -93,12 +101,12 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
     return data
 
 
-def _open_unnoticed(path: str) -> int:
+def _open_unnoticed(path: str, flags: int = 0) -> int:
     """Open a file for a look at what it says of itself, which is no use of it."""
     try:
-        return os.open(path, os.O_RDONLY | _UNNOTICED)
+        return os.open(path, os.O_RDONLY | flags | _UNNOTICED)
     except PermissionError:  # it is somebody else's
-        return os.open(path, os.O_RDONLY)
+        return os.open(path, os.O_RDONLY | flags)
 
 
 def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -121,25 +129,32 @@ class DirectoryLock:
         self._lock = lock
         self._path = lock.lock_file
         try:
-            self.was_left = os.stat(self._path).st_size > 0
-            with open(self._path, "w") as file:
+            # Not through a link, which others can put there where the directory is shared.
+            handle = os.open(self._path, os.O_WRONLY | _NO_LINK)
+            with open(handle, "w") as file:
+                self.was_left = os.fstat(handle).st_size > 0
+                os.truncate(handle, 0)
                 file.write(f"{os.getpid()} {platform.node()}\n")
         except FileNotFoundError:  # its last owner has just deleted it
             self.was_left = False
 
     @classmethod
-    def taken(cls, path: str) -> DirectoryLock | None:
+    def taken(cls, path: str, mode: int) -> DirectoryLock | None:
         """Take the lock at a path; None if somebody else has it."""
         from filelock import FileLock, Timeout
 
         try:
-            lock = FileLock(path, timeout=0, mode=0o600, thread_local=False)
+            lock = FileLock(path, timeout=0, mode=mode, thread_local=False)
             lock.acquire()
         except Timeout:
             return None
         except NotImplementedError as error:
             raise OSError(str(error)) from error
-        return cls(lock)
+        try:
+            return cls(lock)
+        except BaseException:
+            lock.release()
+            raise
 
     def release(self) -> None:
         """Delete the file and give the lock back."""
@@ -153,22 +168,46 @@ class DirectoryStore:
 
     Nothing is made before the first `put`. Directories are made with mode 0700 and files with 0600,
     since what lies here is executed by pickle when it is read: for the same reason a directory that
-    belongs to somebody else, or that others may write to, is refused.
+    belongs to somebody else, that others may write to, or that is a symbolic link, is refused.
+
+    A shared one is accepted whoever may write to it, and trusts no entry that is not sealed with the key.
+    Its directories have mode 2770 and its files 0640, all of the group of the directory. What it keeps is
+    apart from what is kept there privately.
 
     Parameters
     ----------
     location : path
         Made when first needed, with its parents.
+    shared : bool
+        Whether others put entries there as well.
+    key_file : path, optional
+        A file with a key of 32 bytes, for a shared one; default: as `Cache` says.
     """
 
-    def __init__(self, location: str | os.PathLike[str]) -> None:
+    def __init__(
+        self,
+        location: str | os.PathLike[str],
+        *,
+        shared: bool = False,
+        key_file: str | os.PathLike[str] | None = None,
+    ) -> None:
+        if key_file is not None and not shared:
+            raise ValueError("a key seals entries where they are shared: pass shared=True with it")
         root = os.path.expanduser(os.fsdecode(location))
         if root.startswith("~"):
             raise ValueError(f"nothing says where the home directory of {root} is")
-        self._root = os.path.join(os.getcwd(), root)
-        self._base = f"{self._root}/{_FORMAT}/"
+        # Without a slash at its end, which would lead through a link unseen.
+        self._root = os.path.join(os.getcwd(), root).rstrip("/") or "/"
+        self._format = _SHARED_FORMAT if shared else _FORMAT
+        self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
         self._trusted_until = 0.0
+        self._seal: Seal | None = None
+        if shared:
+            from hashcache.stores.seal import Seal  # which only those load who share
+
+            self._seal = Seal(key_file)
+            self._checked: dict[str, tuple[int, ...]] = {}  # states of maps whose seal was compared
 
     @property
     def location(self) -> Path:
@@ -178,14 +217,25 @@ class DirectoryStore:
         return Path(self._root)
 
     def __repr__(self) -> str:
-        return f"DirectoryStore({self._root!r})"
+        return f"DirectoryStore({self._root!r}{', shared=True' if self._seal is not None else ''})"
 
-    def get(self, name: str, size: int | None = None) -> Data | None:
-        """Return the bytes put under `name`, the first `size` of them if given; None if there are none."""
+    def get(self, name: str, size: int | None = None, mode: str | None = "c") -> Data | None:
+        """Return the bytes put under `name`, the first `size` of them if given; None if there are none.
+
+        Large ones are mapped: privately if `mode` is ``"c"``, to be read only if it is ``"r"``. If it is
+        None, they are read.
+
+        Raises
+        ------
+        UntrustedEntryError
+            They are not sealed with the key, where the directory is shared.
+        """
         if monotonic() > self._trusted_until:
             if not self._exists():
                 return None
             self._trusted_until = monotonic() + _TRUSTED_FOR
+        if self._seal is not None:
+            return self._get_sealed(self._seal, name, size, mode)
         try:
             if size is None:
                 handle = os.open(self._path(name), os.O_RDONLY)
@@ -201,15 +251,58 @@ class DirectoryStore:
             status = os.fstat(handle)
             if status.st_size <= _LARGE:
                 return start + os.read(handle, _LARGE)
-            return _mapped(handle, status) or _read(handle, status)
+            return (mode and _mapped(handle, status, mode)) or _read(handle, status)
         finally:
             os.close(handle)
+
+    def _get_sealed(self, seal: Seal, name: str, size: int | None, mode: str | None) -> Data | None:
+        from hashcache.stores.seal import SEAL_SIZE
+
+        try:
+            # What others put there may be a link, or something that opening would wait for.
+            handle = os.open(self._path(name), os.O_RDONLY | _NO_LINK | os.O_NONBLOCK)
+        except (FileNotFoundError, NotADirectoryError):
+            self._exists()
+            return None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise UntrustedEntryError("it is a symbolic link") from None
+            raise
+        try:
+            status = os.fstat(handle)
+            if not stat.S_ISREG(status.st_mode):
+                raise UntrustedEntryError("it is not a file")
+            length = status.st_size - SEAL_SIZE
+            if length < 0:
+                raise UntrustedEntryError("it is not sealed")
+            # A map shows what becomes of the file. Only a file that nobody else can write to stays what it
+            # was when its seal was compared; any other is copied first.
+            own = status.st_uid == self._owner and not status.st_mode & 0o022
+            if mode and size is None and own and length > _LARGE:
+                found = _mapped(handle, status, mode, length)
+                if found is not None:
+                    if found.state is None or self._checked.get(name) != found.state:
+                        seal.check(name, found, os.pread(handle, SEAL_SIZE, length))
+                        if found.state is not None:
+                            self._checked[name] = found.state
+                    return found
+            data = _read(handle, status)
+        finally:
+            os.close(handle)
+        end = bytes(data[length:])
+        del data[length:]
+        seal.check(name, data, end)
+        if size is not None:
+            return bytes(data[:size])
+        return bytes(data) if length <= _LARGE else data  # of a small entry copies are made, as of any
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
         if not self._exists():
-            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
+            self._make_root()
             self._exists()  # somebody else may have been faster
+        if self._seal is not None:
+            pieces = [*pieces, self._seal.made(name, pieces)]
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
@@ -223,6 +316,9 @@ class DirectoryStore:
             with open(handle, "wb") as file:
                 for piece in pieces:
                     file.write(piece)
+                if self._seal is not None:
+                    # Not to be written to by the group either: that would change it in place, under maps.
+                    os.fchmod(handle, 0o640)
             os.replace(partial, path)
         except BaseException:  # an interrupted write must not leave its half behind either
             with contextlib.suppress(OSError):
@@ -243,7 +339,7 @@ class DirectoryStore:
             return
         from pathlib import Path
 
-        root = self.location / _FORMAT
+        root = self.location / self._format
         for folder, subfolders, files in os.walk(root / prefix):
             subfolders.sort()
             parts = Path(folder).relative_to(root).parts
@@ -256,16 +352,32 @@ class DirectoryStore:
     def size(self, name: str) -> int:
         """Return the bytes that `name` takes; 0 if it is not there."""
         try:
-            return os.stat(self._path(name)).st_size
+            size = os.lstat(self._path(name)).st_size
         except OSError:
             return 0
+        if self._seal is None:
+            return size
+        from hashcache.stores.seal import SEAL_SIZE
+
+        return max(0, size - SEAL_SIZE)
 
     def status(self, name: str) -> os.stat_result | None:
         """Return what the file system says of `name`; None if it is not there."""
         try:
-            return os.stat(self._path(name))
+            return os.lstat(self._path(name))
         except OSError:
             return None
+
+    def front(self, name: str, size: int) -> bytes:
+        """Return the first bytes under `name`, whoever wrote them: a hint, and nothing to make a value of."""
+        try:
+            handle = _open_unnoticed(self._path(name), _NO_LINK | os.O_NONBLOCK)
+        except OSError:
+            return b""
+        try:
+            return os.read(handle, size)
+        finally:
+            os.close(handle)
 
     def groups(self, prefix: str = "") -> list[str]:
         """Return the groups of names that begin with the path `prefix`, in no order."""
@@ -294,14 +406,15 @@ class DirectoryStore:
                 yield "" if partial else f"{group}/{beginning}{name}", entry.path, status
 
     def beside(self, name: str) -> str | None:
-        """Return where to keep something beside the entries; None while there is no directory.
+        """Return where to keep something beside the entries; None without a directory of the user's own.
 
         Raises
         ------
         OSError
             The directory is refused.
         """
-        return f"{self._root}/{name}" if self._exists() else None
+        # Where others can write, what lies beside the entries may be theirs, and is neither read nor written.
+        return f"{self._root}/{name}" if self._seal is None and self._exists() else None
 
     def lock(self, name: str) -> DirectoryLock | None:
         """Take the lock of `name`; None if somebody else has it.
@@ -312,37 +425,72 @@ class DirectoryStore:
             The file system has no locks, or the directory cannot be written.
         """
         if not self._exists():
-            self.location.mkdir(parents=True, exist_ok=True, mode=0o700)
-        folder = self.location / _LOCKS
-        folder.mkdir(mode=0o700, exist_ok=True)
-        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}")
+            self._make_root()
+        folder = f"{self._root}/{_LOCKS if self._seal is None else _SHARED_LOCKS}"
+        self._make_folder(folder)
+        mode = 0o600 if self._seal is None else 0o660
+        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)
 
     def _path(self, name: str) -> str:
         cut = name.rfind("/") + 3  # the first two digits are a folder
         return f"{self._base}{name[:cut]}/{name[cut:]}"
 
-    def _make_folders(self, name: str) -> None:
-        from pathlib import Path
+    def _make_root(self) -> None:
+        try:
+            self._make_folder(self._root)
+        except FileNotFoundError:
+            os.makedirs(os.path.dirname(self._root), exist_ok=True)
+            self._make_folder(self._root)
 
-        folder = self.location
+    def _make_folders(self, name: str) -> None:
+        folder = self._root
         # Level by level: os.makedirs gives its mode to the last one only.
-        for part in Path(self._path(name)).parent.relative_to(folder).parts:
-            folder = folder / part
-            folder.mkdir(mode=0o700, exist_ok=True)
+        for part in os.path.dirname(self._path(name))[len(folder) + 1 :].split("/"):
+            folder = f"{folder}/{part}"
+            self._make_folder(folder)
+
+    def _make_folder(self, folder: str) -> None:
+        try:
+            os.mkdir(folder, 0o700)
+        except FileExistsError:
+            return
+        if self._seal is not None:
+            group = os.stat(self._root).st_gid
+            if os.stat(folder).st_gid != group:
+                with contextlib.suppress(OSError):  # a group that the user is not in
+                    os.chown(folder, -1, group)
+            os.chmod(folder, 0o2770)  # what is made in it then is of the same group
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
         self._trusted_until = 0.0
         try:
-            status = os.stat(self._root)
+            status = os.lstat(self._root) if self._seal is None else os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):
             return False
         mode = status.st_mode
         if mode & 0o170022 == stat.S_IFDIR and status.st_uid == self._owner:
             return True
-        if not stat.S_ISDIR(mode):
-            raise NotADirectoryError(f"{self.location} is not a directory; choose another location")
-        raise PermissionError(
-            f"{self.location} belongs to or is writable by somebody else, who could plant entries "
-            f"that run code here; make it yours alone (chmod 700) or choose another location"
+        if self._seal is not None and stat.S_ISDIR(mode):
+            return True
+        raise _refusal(self._root, status)
+
+
+def _refusal(root: str, status: os.stat_result) -> OSError:
+    """Return the error that says why a directory is not used, and what to do."""
+    mode = status.st_mode
+    if stat.S_ISLNK(mode):
+        reason, remedy = "is a symbolic link, which may come to lead elsewhere", "name what it leads to"
+    elif not stat.S_ISDIR(mode):
+        return NotADirectoryError(f"{root} is not a directory; choose another location")
+    elif mode & 0o022:
+        reason, remedy = (
+            f"is writable by others (mode {mode & 0o7777:04o})",
+            "empty it and make it yours alone (chmod 700)",
         )
+    else:
+        reason, remedy = f"belongs to somebody else (user {status.st_uid})", "choose another location"
+    return PermissionError(
+        f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
+        f"shared=True, so that only entries sealed with a key are read"
+    )

@@ -28,7 +28,7 @@ def cached(
 ) -> Cached[..., Any]:
     """The function with one result stored long ago."""
     if not request.param:
-        monkeypatch.setattr(directory, "_mapped", lambda handle, status: None)
+        monkeypatch.setattr(directory, "_mapped", lambda *file: None)
     monkeypatch.setattr(directory, "_SETTLED", 0)
     function = Cache(location)(numbers)
     function(2.0)

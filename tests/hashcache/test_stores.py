@@ -13,8 +13,13 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from hashcache import DirectoryStore, Store
+from hashcache.stores.authenticated import AuthenticatedStore
 
-STORES: dict[str, Callable[[Path], Store]] = {"directory": DirectoryStore}  # every store joins here
+STORES: dict[str, Callable[[Path], Store]] = {  # every store joins here
+    "directory": DirectoryStore,
+    "shared directory": lambda place: DirectoryStore(place, shared=True),
+    "authenticated": lambda place: AuthenticatedStore(DirectoryStore(place)),
+}
 
 A, B = "function/0123456789abcdef/" + "a" * 32, "function/0123456789abcdef/" + "ab" * 16
 C, D = "function/fedcba9876543210/" + "c" * 32, "function-2/0123456789abcdef/" + "d" * 32
