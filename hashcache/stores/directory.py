@@ -450,16 +450,31 @@ class DirectoryStore:
             self._make_folder(folder)
 
     def _make_folder(self, folder: str) -> None:
+        if self._seal is None:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+        elif not os.path.isdir(folder):
+            self._make_shared_folder(folder)
+
+    def _make_shared_folder(self, folder: str) -> None:
+        # Beside its place: there it would be closed to the others until its mode is set.
+        partial = f"{folder}.{os.urandom(8).hex()}{_PARTIAL}"
+        os.mkdir(partial, 0o700)
         try:
-            os.mkdir(folder, 0o700)
-        except FileExistsError:
-            return
-        if self._seal is not None:
-            group = os.stat(self._root).st_gid
-            if os.stat(folder).st_gid != group:
-                with contextlib.suppress(OSError):  # a group that the user is not in
-                    os.chown(folder, -1, group)
-            os.chmod(folder, 0o2770)  # what is made in it then is of the same group
+            if folder != self._root:
+                group = os.stat(self._root).st_gid
+                if os.stat(partial).st_gid != group:
+                    with contextlib.suppress(OSError):  # a group that the user is not in
+                        os.chown(partial, -1, group)
+            os.chmod(partial, 0o2770)  # what is made in it then is of the same group
+            try:
+                os.rename(partial, folder)
+            except OSError:
+                if not os.path.isdir(folder):  # made and filled by somebody else meanwhile
+                    raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.rmdir(partial)
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
