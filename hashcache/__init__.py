@@ -6,6 +6,7 @@ from hashcache.canonical import register
 from hashcache.codec import Codec, ConvertingCodec, Payload
 from hashcache.decorator import BoundCached, Cached
 from hashcache.errors import (
+    AuditWarning,
     HashCacheError,
     HashCacheWarning,
     MutationError,
@@ -26,6 +27,7 @@ from hashcache.stores import DirectoryStore, Store
 __version__ = "0.1.0"
 
 __all__ = [
+    "AuditWarning",
     "BoundCached",
     "Cache",
     "Cached",

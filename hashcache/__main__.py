@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands import explaining, trust
+from hashcache.commands import explaining, limits, trust
 from hashcache.commands.printing import complain, digest_of, say, size_of, table, time_of
 
 
@@ -45,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     ls = commands.add_parser("ls", parents=[common, chosen], help="list stored results, newest first")
     ls.set_defaults(command=_ls)
     explaining.add_commands(commands, common)
+    limits.add_commands(commands, common, chosen)
     trust.add_command(commands, common)
     clear = commands.add_parser("clear", parents=[common, chosen], help="delete stored results")
     clear.set_defaults(command=_clear)
@@ -59,7 +60,8 @@ def _info(cache: Cache, options: argparse.Namespace) -> int:
         row["bytes"] += header["size"]
         row["seconds"] += header["seconds"]
     if options.json:
-        say(json.dumps({"location": str(cache.location), "layers": layers}, indent=2))
+        told = {"location": str(cache.location), "layers": layers, "statistics": limits.counted(cache)}
+        say(json.dumps(told, indent=2))
         return 0
     say(f"location: {cache.location}")
     rows = [
@@ -67,6 +69,8 @@ def _info(cache: Cache, options: argparse.Namespace) -> int:
         for layer, row in sorted(layers.items())
     ]
     table(["layer", "entries", "size", "computed in"], rows)
+    if (counts := limits.counted(cache)) is not None:
+        limits.say_counted(counts)
     return 0
 
 

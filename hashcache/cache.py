@@ -12,17 +12,29 @@ from hashcache import canonical, entry
 from hashcache.canonical import Sink, handles
 from hashcache.codec import Codec
 from hashcache.decorator import Cached, Options, Settings
-from hashcache.errors import OptionError, TornEntryError, UnknownFormatError, UntrustedEntryError
+from hashcache.errors import (
+    OptionError,
+    StoreWarning,
+    TornEntryError,
+    UnknownFormatError,
+    UntrustedEntryError,
+)
 from hashcache.form import Mmap, Pickle
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
 from hashcache.lock import Flights
 from hashcache.recent import Recent
+from hashcache.statistics import EVICTED, Statistics
 from hashcache.stores import DirectoryStore, Store
 
 if TYPE_CHECKING:
+    from datetime import timedelta
     from logging import Logger
     from pathlib import Path
+
+    from hashcache.limits import LimitedStore
+    from hashcache.policy import Size
+    from hashcache.prune import Choice, Pruned
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -74,6 +86,12 @@ class Cache:
         level. Needs the package ``zstandard``.
     verbose : bool
         Say on standard error, one line each, which calls were computed and why.
+    max_size : int or str, optional
+        Bytes that entries may take on the disk together, or a text such as ``"10 GB"``. Beyond, those
+        go that save the least time per byte and were not used for long.
+    max_age : timedelta or float, optional
+        Entries that are older may go, when somebody comes across them. It saves space; for results that
+        are not to be used any more, see `expires`.
 
     Examples
     --------
@@ -94,6 +112,8 @@ class Cache:
         store: Store | None = None,
         verbose: bool = False,
         memory: int = 64 * 2**20,
+        max_size: Size | None = None,
+        max_age: timedelta | float | None = None,
         shared: bool = False,
         key_file: str | os.PathLike[str] | None = None,
         pickle: Pickle = "allow",
@@ -116,8 +136,13 @@ class Cache:
         self._logger: Logger | None = None
         self.recent = Recent(memory)
         self.flights = Flights()
+        self.statistics = Statistics(self._beside)
+        self._limits: dict[str, tuple[int | None, float | None]] = {}  # by prefix of names
+        self._limited: LimitedStore | None = None
         self._functions = Layer("function", cache=self)
         self.verbose = verbose
+        if max_size is not None or max_age is not None:
+            self.limit("", max_size, max_age)
 
     def __repr__(self) -> str:
         return f"Cache({str(self.location)!r})"
@@ -133,6 +158,7 @@ class Cache:
 
     @location.setter
     def location(self, location: str | os.PathLike[str]) -> None:
+        self.statistics.flush()  # what was counted there
         self._location = os.fsdecode(location)
         self._store = self._made = None
         self.recent.clear()
@@ -144,13 +170,21 @@ class Cache:
 
     @property
     def store(self) -> Store:
-        """The store at the location."""
+        """The store at the location, which is kept within the limits if there are some."""
+        return self._unlimited() if not self._limits else self._within_limits()
+
+    def _unlimited(self) -> Store:
         if self._store is not None:
             return self._store
         if self._made is None:
             self._location = self._directory()  # from here on, whatever becomes of the environment
             self._made = DirectoryStore(self._location, shared=self._shared, key_file=self._key_file)
         return self._made
+
+    def _beside(self) -> str | None:
+        """Return the directory for statistics; None while there is no place for one."""
+        store = self._unlimited()
+        return store.beside("statistics") if hasattr(store, "beside") else None
 
     def _directory(self) -> str:
         """Return the location as text: `pathlib` takes longer to load than a hit takes."""
@@ -171,6 +205,100 @@ class Cache:
     @verbose.setter
     def verbose(self, verbose: bool) -> None:
         self._verbose = bool(verbose)
+
+    # -- limits ----------------------------------------------------------------------------------
+
+    def limit(
+        self, prefix: str, max_size: Size | None = None, max_age: timedelta | float | None = None
+    ) -> None:
+        """Limit what entries may take whose names begin with a path: a layer, or a layer and group.
+
+        Raises
+        ------
+        OptionError
+            A limit is none, or the store is one that cannot be limited.
+        """
+        from hashcache.policy import bytes_of, seconds_of  # which only those who have limits pay for
+
+        if self._store is not None and not hasattr(self._store, "visit"):
+            raise OptionError(f"{self._store!r} cannot be limited; only a directory can")
+        if self._shared:
+            raise OptionError("a shared directory cannot be limited; prune it")
+        size = None if max_size is None else bytes_of(max_size)
+        age = None if max_age is None else seconds_of(max_age)
+        self._limits[prefix] = size, age
+        if size is age is None:
+            del self._limits[prefix]
+        self._limited = None
+
+    @property
+    def max_size(self) -> int | None:
+        """Bytes that entries may take on the disk together; None for any number."""
+        return self._limits.get("", (None, None))[0]
+
+    @max_size.setter
+    def max_size(self, max_size: Size | None) -> None:
+        self.limit("", max_size, self.max_age)
+
+    @property
+    def max_age(self) -> float | None:
+        """Seconds after which entries may go; None for never."""
+        return self._limits.get("", (None, None))[1]
+
+    @max_age.setter
+    def max_age(self, max_age: timedelta | float | None) -> None:
+        self.limit("", self.max_size, max_age)
+
+    def _within_limits(self) -> LimitedStore:
+        store: Any = self._unlimited()
+        if self._limited is None or self._limited.unlimited is not store:
+            from hashcache.limits import LimitedStore, Limiter
+
+            limiters = [
+                Limiter(store, prefix, size, age, self._count_evicted)
+                for prefix, (size, age) in self._limits.items()
+            ]
+            self._limited = LimitedStore(store, limiters, self._say_unlimited)
+        return self._limited
+
+    def _count_evicted(self, name: str) -> None:
+        self.statistics.count(name.rpartition("/")[0], EVICTED)
+
+    def _say_unlimited(self, error: OSError) -> None:
+        if isinstance(error, BlockingIOError):
+            return  # others are at it
+        self.warn_once(
+            ("limits", type(error), error.errno),
+            f"the store at {self.location} cannot be kept within its limits ({error}); results are stored "
+            f"all the same",
+            StoreWarning,
+        )
+
+    def prune(self, **options: Unpack[Choice]) -> Pruned:
+        """Delete what has to go by the limits given, damaged entries and what was left behind.
+
+        Looks at every entry. Without `max_size` and `max_age`, the cache's own limits count.
+
+        Parameters
+        ----------
+        max_size, max_age
+            As those of the cache.
+        unused_for : timedelta or float, optional
+            Results that were not used for longer go. When a file was last used is known to the day, or
+            not at all, as the file system is mounted; it was at least when it was written.
+        layer, function : str, optional
+            Only of this layer, and only of functions whose name contains this.
+        dry_run : bool
+            Say what would go, and delete nothing.
+
+        Returns
+        -------
+        Pruned
+            What went, and why.
+        """
+        from hashcache.prune import prune
+
+        return prune(self, **options)
 
     # -- decorating ------------------------------------------------------------------------------
 
@@ -211,6 +339,16 @@ class Cache:
         lock_timeout : float
             Seconds to wait while another thread, task or process computes the same; then it is computed here
             as well.
+        expires : timedelta or float, optional
+            Age beyond which a stored result is computed again, in seconds if a number.
+        validate : callable, optional
+            Takes a stored result and says whether it may be used; if it has a second parameter, it gets a
+            dict there: ``function``, ``key``, ``arguments``, ``created``, ``seconds``. It must not change
+            what it is given.
+        audit : float
+            Part of the hits that are computed again and compared with what is stored, 0 to 1.
+        max_size, max_age
+            What the results of this function may take, as those of `Cache`.
         location, store, shared, key_file, codec, pickle, compress
             For this function only, in place of the cache's.
         mmap : {"c", "r", None}

@@ -19,6 +19,7 @@ from hashcache.errors import (
     MutationError,
     MutationWarning,
     StoreWarning,
+    TooLargeError,
     TornEntryError,
     UncacheableWarning,
     UnencodableError,
@@ -29,6 +30,7 @@ from hashcache.key import fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
 from hashcache.mutation import LookBack, describe
 from hashcache.preview import preview
+from hashcache.statistics import BYTES_WRITTEN, SECONDS_SPENT
 
 if TYPE_CHECKING:
     from hashcache.layer import Call, Layer, Policy
@@ -92,7 +94,7 @@ class Computation:
         try:
             from hashcache.explain import explain
 
-            reason = explain(call).reason
+            reason = call.refused[1] if call.refused is not None else explain(call).reason
         except Exception as error:  # a reason that cannot be given costs nobody the answer
             reason = f"for a reason that cannot be told ({error!r})"
         cache.log("%s computed: %s", call.function, reason)
@@ -104,6 +106,7 @@ class Computation:
     def finish(self, value: Any, encoding: Callable[[], Encoded] | None = None) -> None:
         """Store a result, if the call changed nothing that a hit would not change; `encoding` encodes it."""
         seconds = self._policy.seconds = time.perf_counter() - self._started
+        self._policy.stats[SECONDS_SPENT] += seconds  # type: ignore[assignment]
         changed = self._look_back.changes() if self._look_back is not None else []
         if changed:
             self._say_changed(changed, "a hit would not repeat the change")
@@ -164,26 +167,31 @@ class Computation:
             layer.store_failed("write", error, policy.stats)
             return
         except Exception as error:  # also of a codec whose description JSON cannot hold
-            policy.stats["unstored"] += 1
-            if policy.on_uncacheable == "ignore":
-                return
             reason = (
                 str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
             )
-            layer.cache.warn_once(
-                ("encode", call.function, type(value)),
-                f"the result of {call.function} is not stored: {reason}; "
-                f"return plain data, or pass a codec for it",
-                UncacheableWarning,
+            self._say_unstored(
+                ("encode", type(value)), f"{reason}; return plain data, or pass a codec for it"
             )
             return
         try:
             self._keep_fingerprint()
             layer.cache.store.put(call.name, pieces)
+        except TooLargeError as error:
+            self._say_unstored(("size",), f"{error}; raise max_size")
         except Exception as error:  # out of memory, or whatever a store of the user's own raises
             layer.store_failed("write", error, policy.stats)
         else:
             self._is_stored = True
+            policy.stats[BYTES_WRITTEN] += entry.size_of(pieces)
+            layer.cache.statistics.flush_if_due()
+
+    def _say_unstored(self, cause: tuple[Any, ...], reason: str) -> None:
+        policy, function = self._policy, self._call.function
+        policy.stats["unstored"] += 1
+        if policy.on_uncacheable != "ignore":
+            message = f"the result of {function} is not stored: {reason}"
+            self._layer.cache.warn_once((*cause, function), message, UncacheableWarning)
 
     def _compressed(self, codec: str, payload: Payload) -> Encoded:
         try:

@@ -5,18 +5,38 @@ from __future__ import annotations
 import functools
 from collections import Counter
 from collections.abc import Callable, Hashable, Iterator, Mapping
-from typing import Any, Concatenate, Generic, Literal, NamedTuple, ParamSpec, TypedDict, TypeVar, overload
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Concatenate,
+    Generic,
+    Literal,
+    NamedTuple,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    overload,
+)
 
 from hashcache.canonical import RELAXATIONS, Sink, handles
 from hashcache.digest import DIGEST_SIZE, digest_frames, frame_head
 from hashcache.errors import OptionError, UnbindableError, UncacheableWarning, UncanonicalError
 from hashcache.explain import Explanation, explain
 from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.key import group_name
 from hashcache.layer import Call, Layer, Policy
 from hashcache.mutation import digest_argument
 from hashcache.recent import MISS, exact_token
 from hashcache.roads import MARKS, Road, answer_coroutine, mark, road_of
 from hashcache.signature import Signature
+from hashcache.statistics import long_form, short_form, summed
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+    from hashcache.policy import Size
+    from hashcache.terms import Terms
+    from hashcache.verification import Verification
 
 P = ParamSpec("P")
 Q = ParamSpec("Q")
@@ -40,6 +60,11 @@ class Settings(TypedDict, total=False):
     relax: tuple[str, ...]
     cache_exceptions: tuple[type[Exception], ...]
     lock_timeout: float
+    expires: timedelta | float | None
+    validate: Callable[..., Any] | None
+    audit: float
+    max_size: Size | None
+    max_age: timedelta | float | None
 
 
 class Options(NamedTuple):
@@ -55,6 +80,11 @@ class Options(NamedTuple):
     relax: tuple[str, ...] = ()
     cache_exceptions: tuple[type[Exception], ...] = ()
     lock_timeout: float = 600.0
+    expires: timedelta | float | None = None
+    validate: Callable[..., Any] | None = None
+    audit: float = 0.0
+    max_size: Size | None = None
+    max_age: timedelta | float | None = None
 
     @classmethod
     def of(cls, settings: Mapping[str, Any]) -> Options:
@@ -85,6 +115,21 @@ class Options(NamedTuple):
             isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds
         ):
             raise OptionError(f"cache_exceptions={kinds!r}; pass a tuple of classes of exceptions")
+        if isinstance(self.audit, bool) or not (
+            isinstance(self.audit, (int, float)) and 0 <= self.audit <= 1
+        ):
+            raise OptionError(f"audit={self.audit!r}; pass the part of the hits to compute again, 0 to 1")
+        if self.mutation == "replay" and (self.validate is not None or self.audit):
+            # To read such a result is to change the arguments, after which it cannot be refused any more.
+            raise OptionError("validate= and audit= do not go with mutation='replay'")
+
+    def terms(self) -> Terms | None:
+        """Return on what terms a stored result may be used; None if on any."""
+        if self.expires is None and self.validate is None:
+            return None
+        from hashcache.terms import Terms  # which only those who have terms pay for
+
+        return Terms(self.expires, self.validate)
 
 
 class Cached(Generic[P, R]):
@@ -100,7 +145,7 @@ class Cached(Generic[P, R]):
     __slots__ = (
         "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_fixed_salt", "_has_short_road",
         "_heads", "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road",
-        "_stats",
+        "_stats", "_terms",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -119,14 +164,25 @@ class Cached(Generic[P, R]):
             self._stats,
             options.cache_exceptions,
             options.lock_timeout,
+            options.audit,
         )
         self._fingerprint: Fingerprint | None = None
         self._prepared: tuple[Fingerprint, bytes] | None = None
         self._road = road_of(function)
+        if options.audit and self._road not in (None, answer_coroutine):
+            raise OptionError(f"audit={options.audit!r} does not go with {function!r}, which is a generator")
+        self._terms = options.terms()
         self._has_fixed_salt = layer.has_fixed_salt
-        self._has_short_road = self._has_fixed_salt and self._road is None
+        # Which looks at no stored result.
+        self._has_short_road = (
+            self._has_fixed_salt and self._road is None and self._terms is None and not options.audit
+        )
         self._recent = layer.cache.recent
         self._prepare()
+        group = group_name(layer.name, self._function)
+        layer.cache.statistics.add(self, group, layer.name, self._function, self._stats)
+        if options.max_size is not None or options.max_age is not None:
+            layer.cache.limit(group, options.max_size, options.max_age)
         if self._road is answer_coroutine:
             mark(self)
 
@@ -224,6 +280,16 @@ class Cached(Generic[P, R]):
         """Return whether this call would be a hit and, if not, what differs from the nearest stored one."""
         return explain(self._call(args, kwargs))
 
+    def verify(self, *args: P.args, **kwargs: P.kwargs) -> Verification:
+        """Compute again what is stored of this call, and return both, and how they differ.
+
+        Nothing is stored; `refresh` stores. Coroutine functions, asynchronous generators and functions
+        with ``mutation="replay"`` cannot be verified.
+        """
+        from hashcache.verification import verify
+
+        return verify(self, self._call(args, kwargs), args, kwargs)
+
     def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Delete the stored result of this call; return whether there was one."""
         return self._layer.forget(self._call(args, kwargs))
@@ -236,9 +302,23 @@ class Cached(Generic[P, R]):
         """Yield the headers of all stored results of functions with this name."""
         return self._layer.entries(self._function)
 
-    def stats(self) -> dict[str, int]:
-        """Return the counts of hits, misses and everything unusual in this process."""
-        return {"hits": 0, "misses": 0, **self._stats}
+    def stats(self, *, all_processes: bool = False, details: bool = False) -> dict[str, Any]:
+        """Return the counts of hits, misses and everything unusual.
+
+        Parameters
+        ----------
+        all_processes : bool
+            Of all processes that used the store, as far as they have written them down, and of all
+            functions with this name; else of this function in this process.
+        details : bool
+            With seconds that hits saved and that computing took, bytes read and written, calls that
+            waited for somebody else's result and results that went for a limit. Those of all processes
+            have them in any case.
+        """
+        if not all_processes:
+            return long_form(self._stats) if details else dict(short_form(self._stats))
+        group = group_name(self._layer.name, self._function)
+        return long_form(summed(self._layer.cache.statistics.written(group).values()))
 
     @overload
     def __get__(self, instance: None, owner: type | None = None) -> Cached[P, R]: ...
@@ -287,6 +367,7 @@ class Cached(Generic[P, R]):
         call = Call(
             layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
         )
+        call.terms = self._terms
         if reach is not None:
             call.replays(reach)
         return call
@@ -365,6 +446,10 @@ class BoundCached(Generic[P, R]):
         """Return whether this call would be a hit and, if not, why."""
         return self.__func__.explain(self.__self__, *args, **kwargs)
 
+    def verify(self, *args: P.args, **kwargs: P.kwargs) -> Verification:
+        """Compute again what is stored of this call, and return both, and how they differ."""
+        return self.__func__.verify(self.__self__, *args, **kwargs)
+
     def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Delete the stored result of this call; return whether there was one."""
         return self.__func__.forget(self.__self__, *args, **kwargs)
@@ -377,9 +462,9 @@ class BoundCached(Generic[P, R]):
         """Yield the headers of all stored results of the method."""
         return self.__func__.entries()
 
-    def stats(self) -> dict[str, int]:
+    def stats(self, *, all_processes: bool = False, details: bool = False) -> dict[str, Any]:
         """Return the counts of the method, for every instance."""
-        return self.__func__.stats()
+        return self.__func__.stats(all_processes=all_processes, details=details)
 
 
 @handles(Cached)

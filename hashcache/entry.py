@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import json
 import struct
+from collections.abc import Sequence
 from typing import Any
 
 from xxhash import xxh3_128, xxh3_128_digest
@@ -32,6 +33,7 @@ from hashcache.errors import TornEntryError, UnknownFormatError
 MAGIC = b"\x89HCASH\r\n"
 VERSION = 1
 _FRONT = struct.Struct("<8sIIIIQ16sdd")
+FRONT_SIZE = _FRONT.size  # bytes in which the times of an entry lie
 _SIZE = _FRONT.size + 16
 _SUM = 16
 _ALIGNMENT = 64
@@ -41,7 +43,8 @@ HEAD_SIZE = 16_384  # bytes in which head and provenance of most entries lie
 # What reading JSON raises that no `pack` wrote, whose checksums may be right all the same.
 _SENSELESS = (ValueError, TypeError, StopIteration, RecursionError)
 _TIMES = ("created", "seconds")
-Content = tuple[str, Payload, float]  # what a reader of a value gets: codec, payload, time of making
+# What a reader of a value gets: codec, payload, when it was made, seconds that took, bytes of the entry.
+Content = tuple[str, Payload, float, float, int]
 
 _scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # a fifth of what `json.loads` takes
 
@@ -79,7 +82,7 @@ def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> lis
 
 
 def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
-    """Return codec, payload and time of the entry of a key, after checking every byte of it.
+    """Return codec, payload, times and size of the entry of a key, after checking every byte of it.
 
     Parameters
     ----------
@@ -99,7 +102,7 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
         It is not one whole entry of this key.
     """
     try:
-        magic, version, head, about, _, total, found, created, _ = _FRONT.unpack_from(data)
+        magic, version, head, about, _, total, found, created, seconds = _FRONT.unpack_from(data)
     except struct.error:
         raise _damage(data, key) from None
     if magic != MAGIC or version != VERSION or total != len(data) or found != key:
@@ -114,7 +117,7 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
         place = _SIZE + head
         (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
         if not sizes:
-            return codec, Payload(description, ()), created
+            return codec, Payload(description, ()), created, seconds, total
         view = memoryview(data)
         place += about
         frames = []
@@ -122,7 +125,7 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
             place += -place % _ALIGNMENT
             frames.append(view[place : place + size])
             place += size
-        return codec, Payload(description, frames), created
+        return codec, Payload(description, frames), created, seconds, total
     except _SENSELESS as error:
         raise TornEntryError("its head makes no sense") from error
 
@@ -149,12 +152,33 @@ def peek(data: Any) -> dict[str, Any]:
         raise TornEntryError("its header makes no sense") from error
 
 
+def size_of(pieces: Sequence[Buffer]) -> int:
+    """Return how many bytes these are together."""
+    return sum(map(_size, pieces))
+
+
+def times(data: Any) -> tuple[float, float] | None:
+    """Return when an entry was made and how long that took, from its first bytes, which are not checked.
+
+    None where they are not those of an entry of this version.
+    """
+    if len(data) < FRONT_SIZE:
+        return None
+    magic, version, *_, created, seconds = _FRONT.unpack_from(data)
+    return (created, seconds) if magic == MAGIC and version == VERSION else None
+
+
 def header_size(data: Any) -> int:
     """Return how many bytes of an entry have to be read for its header; 0 where there is none."""
     if len(data) < _SIZE or not data.startswith(MAGIC):
         return 0
     _, _, head, about, _, total, *_ = _FRONT.unpack_from(data)
     return int(min(_SIZE + head + about, total))
+
+
+def length(data: Any) -> int | None:
+    """Return how many bytes an entry says it has, all in all; None where it says nothing."""
+    return None if len(data) < FRONT_SIZE else int(_FRONT.unpack_from(data)[5])
 
 
 def _damage(data: Buffer, key: bytes) -> TornEntryError | UnknownFormatError:

@@ -29,6 +29,10 @@ class UnencodableError(HashCacheError, TypeError):
     """A result that no codec can turn into bytes."""
 
 
+class TooLargeError(HashCacheError, ValueError):
+    """A result that takes more bytes than its store may hold in all; callers get it, and it is not stored."""
+
+
 class MutationError(HashCacheError, RuntimeError):
     """A function decorated with ``mutation="error"`` changed an argument or a captured value."""
 
@@ -71,6 +75,10 @@ class MutationWarning(HashCacheWarning):
 
 class UncacheableWarning(HashCacheWarning):
     """A call was computed without the cache, since its key or its result could not be made."""
+
+
+class AuditWarning(HashCacheWarning):
+    """A hit was computed again and gave another result than the stored one; the answer was computed."""
 
 
 class StoreWarning(HashCacheWarning):

@@ -67,6 +67,8 @@ def listing(rows: Iterable[Row], assumptions: Iterable[str]) -> list[str]:
 def _reason(call: Call, parts: list[Part]) -> tuple[str, tuple[str, ...]]:
     from hashcache.rows import row_of
 
+    if call.refused is not None:
+        return call.refused[1], (call.refused[1],)
     rows = list(map(row_of, parts))
     count = len(parts) - len(call.fingerprint.parts)
     try:

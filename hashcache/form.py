@@ -70,7 +70,7 @@ class Form:
             return content
         from hashcache.compression import expanded
 
-        return (*expanded(content[1]), content[2])
+        return (*expanded(content[1]), *content[2:])
 
     def refuses(self, codec: str) -> bool:
         """Whether results of a codec are not read."""

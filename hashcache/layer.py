@@ -29,11 +29,16 @@ from hashcache.mutation import Argument, changed_values, digest_argument
 from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
+from hashcache.statistics import BYTES_READ, FOUND, SECONDS_SAVED, count_wait
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from hashcache.cache import Cache
     from hashcache.decorator import Cached, Settings
+    from hashcache.policy import Size
     from hashcache.reach import Reach
+    from hashcache.terms import Refusal, Terms
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,8 +54,8 @@ class Call:
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "relax",
-        "renew", "short", "version",
+        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "refused",
+        "relax", "renew", "short", "terms", "version",
     )  # fmt: skip
 
     def __init__(
@@ -77,6 +82,8 @@ class Call:
         self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
         self.listed: list[Part] | None = None  # own parts, once they were asked for
         self.reach: Reach | None = None  # what the call can change, where changes are repeated
+        self.terms: Terms | None = None  # on which a stored result may be used
+        self.refused: Refusal | None = None  # why what is stored may not, once it was found
 
     def replays(self, reach: Reach) -> None:
         """Let a hit repeat what the call changes in reach."""
@@ -104,6 +111,16 @@ class Call:
             frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
         digest = digest_frames(frames)
         return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
+
+    def known(self, created: float, seconds: float) -> dict[str, Any]:
+        """Return what those who validate a stored result of this call may want to know of it."""
+        return {
+            "function": self.function,
+            "key": str(self.key),
+            "arguments": {argument.name: argument.value for argument in self.arguments},
+            "created": created,
+            "seconds": seconds,
+        }
 
     def own_parts(self) -> list[Part]:
         """Return what went into the key besides the fingerprint: salt and arguments.
@@ -162,6 +179,8 @@ class Layer:
         Whatever else the values depend on: format numbers, or a function that returns them.
     cache : Cache, optional
         Where results are kept. Default: the cache that ``hashcache`` itself is.
+    max_size, max_age
+        What the results of this layer may take, as those of `Cache`.
     pickle, compress, mmap
         As `Cache` and its decorator have them.
 
@@ -178,6 +197,8 @@ class Layer:
         codec: Codec | None = None,
         salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
         cache: Cache | None = None,
+        max_size: Size | None = None,
+        max_age: timedelta | float | None = None,
         pickle: Pickle | None = None,
         compress: str | int | None = None,
         mmap: Mmap = "c",
@@ -195,6 +216,8 @@ class Layer:
         self._cache = cache
         self._foreign: set[str] = set()
         self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
+        if max_size is not None or max_age is not None:
+            self.cache.limit(name, max_size, max_age)
 
     @property
     def codecs(self) -> Sequence[Codec]:
@@ -244,15 +267,21 @@ class Layer:
 
     def fetch(self, call: Call, compute: Callable[[], R], policy: Policy) -> R:
         """Return the stored result of a call, or compute, look back and store."""
+        if policy.audit:
+            from hashcache import audit
+
+            if (stored := audit.stored_of(call, policy)) is not MISS:
+                return audit.compared(call, policy, stored, self.compute(call, compute, policy))
         value = self.find(call, policy)
         if value is not MISS:
             return value  # type: ignore[no-any-return]
-        lock = self._lock_of(call, policy)
+        lock, again = self._lock_of(call, policy), Counter[str]()
         boarded = self.cache.flights.board(
-            call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
         )
         if isinstance(boarded, Ticket):
             return self.compute(call, compute, policy, boarded)
+        count_wait(policy.stats, again)
         return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
 
     async def fetch_task(
@@ -260,21 +289,27 @@ class Layer:
     ) -> R:
         """Do the same for a coroutine, while the event loop runs on; compute in any case if `fresh`."""
         ticket = None
-        if not fresh:
+        stored = MISS
+        if policy.audit and not fresh:
+            from hashcache import audit
+
+            stored = audit.stored_of(call, policy)
+        if not fresh and stored is MISS:
             value = self.find(call, policy)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]
-            lock = self._lock_of(call, policy)
+            lock, again = self._lock_of(call, policy), Counter[str]()
             boarded = await self.cache.flights.board_task(
-                call.name, lock, policy.lock_timeout, lambda: self._look_again(call)
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
             )
             if not isinstance(boarded, Ticket):
+                count_wait(policy.stats, again)
                 return self._hit(call, boarded, policy)  # type: ignore[no-any-return]
             ticket = boarded
         with self.computation(call, policy, ticket) as computation:
             awaited = await compute()
             computation.finish(awaited)
-            return awaited
+        return awaited if stored is MISS else audit.compared(call, policy, stored, awaited)
 
     def compute(
         self, call: Call, compute: Callable[[], R], policy: Policy, ticket: Ticket | None = None
@@ -314,49 +349,90 @@ class Layer:
             return None
         return lambda: self.cache.store.lock(call.name)
 
-    def _look_again(self, call: Call) -> Any:
+    def _look_again(self, call: Call, stats: Counter[str] | None = None) -> Any:
         """Return what is stored for a call that waited, or `MISS`."""
         if call.reach is not None and changed_values(call.arguments, call.fingerprint, call.relax):
             return MISS  # whoever was waited for changed what both were given, and the key is that of before
-        return self.look_up(call, Counter())
+        return self.look_up(call, Counter() if stats is None else stats)
 
     def look_up(self, call: Call, stats: Counter[str]) -> Any:
         """Return the stored result of a call, or `MISS`."""
-        cache, name = self.cache, call.name
-        recent = cache.recent
+        name, recent = call.name, self.cache.recent
         kept = recent.get(name)
-        if kept is MISS:
-            kept, size = self.read(name, call, stats)
-            if kept is None:
+        if kept is not MISS:
+            value = self._decode(call, kept, stats)
+            # Another process may have put another one in the place of what is of no use any more.
+            if value is not MISS or call.refused is None:
+                return value
+        kept, size = self.read(name, call, stats)
+        if kept is None:
+            return MISS
+        value = self._decode(call, kept, stats)
+        if call.refused is not None:
+            stats[call.refused[0]] += 1
+        elif size <= recent.largest and not kept[1].is_own:
+            recent.put(name, kept, size)
+        return value
+
+    def _decode(self, call: Call, kept: entry.Content, stats: Counter[str]) -> Any:
+        """Return the value of a stored result; `MISS` if it cannot be read back or the terms refuse it."""
+        codec, payload, created, seconds, _ = kept
+        terms = call.terms
+        if terms is not None:
+            call.refused = terms.refuse_age(created)
+            if call.refused is not None:
                 return MISS
-            if size <= recent.largest and not kept[1].is_own:
-                recent.put(name, kept, size)
-        codec, payload, _ = kept
         try:
-            return self.form.decode(codec, payload, call.decoders)
+            value = self.form.decode(codec, payload, call.decoders)
+            if value is MISS:
+                return MISS
         except RefusedCodecError as error:
-            cache.warn_once(
+            self.cache.warn_once(
                 ("refused", call.function, codec),
                 f"a stored result of {call.function} is not read ({error}); it is computed again",
                 StoreWarning,
             )
             return MISS
         except Exception as error:  # a class that moved, a library that changed: compute again
+            stats["unreadable"] += 1
             self.cache.warn_once(
-                ("decode", name),
+                ("decode", call.name),
                 f"the stored result of {call.function} cannot be read back "
                 f"({type(error).__name__}: {error}); it is computed again",
                 StoreWarning,
             )
             return MISS
+        if terms is not None and terms.validate is not None:
+            # What no codec of the layer reads are the items of a generator.
+            seen = list(value) if call.decoders is not None and codec in call.decoders else value
+            seen = seen.error if type(seen) is Raised else seen
+            call.refused = terms.refuse_value(seen, lambda: call.known(created, seconds))
+            if call.refused is not None:
+                self._say_refused(call.function, call.refused[2])
+                return MISS
+        stats[FOUND] += 1
+        stats[SECONDS_SAVED] += seconds  # type: ignore[assignment]
+        return value
+
+    def _say_refused(self, function: str, error: Exception | None) -> None:
+        if error is not None:
+            self.cache.warn_once(
+                ("validate", function),
+                f"validate of {function} raised {type(error).__name__}: {error}; "
+                f"what is stored is computed again",
+                StoreWarning,
+            )
 
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
         store, recent = self.cache.store, self.cache.recent
         try:
             data = store.get(name) if self.form.mmap == "c" else store.get(name, mode=self.form.mmap)
+            if not self.cache.statistics.is_watched:
+                self.cache.statistics.watch()
             if data is None:
                 return None, 0
+            stats[BYTES_READ] += len(data)
             state = getattr(data, "state", None)
             checked = state is not None and recent.get(("checked", name)) == state
             found = entry.unpack(data, call.digest, checked)
@@ -422,8 +498,15 @@ class Layer:
 
     def holds(self, call: Call, stats: Counter[str]) -> bool:
         """Return whether the result of a call is stored."""
-        found = self.read(call.name, call, stats)[0]
-        return found is not None and not self.form.refuses(found[0])
+        kept, _ = self.read(call.name, call, stats)
+        if kept is None or self.form.refuses(kept[0]):
+            return False
+        if call.terms is None:
+            return True
+        if call.terms.validate is not None:  # which says something of values only
+            return self._decode(call, kept, Counter()) is not MISS
+        call.refused = call.terms.refuse_age(kept[2])
+        return call.refused is None
 
     def forget(self, call: Call) -> bool:
         """Delete the result of a call; return whether there was one."""
@@ -448,10 +531,12 @@ class Policy:
         stats: Counter[str],
         cache_exceptions: tuple[type[Exception], ...] = (),
         lock_timeout: float = 600.0,
+        audit: float = 0.0,
     ) -> None:
         self.mutation = mutation
         self.on_uncacheable = on_uncacheable
         self.stats = stats
         self.cache_exceptions = cache_exceptions
         self.lock_timeout = lock_timeout
+        self.audit = audit
         self.seconds: float | None = None  # how long the last computation took

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from hashcache import Cache, hashcache
+from hashcache.statistics import Statistics
 
 settings.register_profile(
     "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
@@ -33,6 +34,7 @@ def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(hashcache, "_store", None)
     monkeypatch.setattr(hashcache, "_made", None)
     monkeypatch.setattr(hashcache, "_said", set())
+    monkeypatch.setattr(hashcache, "statistics", Statistics(hashcache._beside))
     hashcache.recent.clear()
     return place
 

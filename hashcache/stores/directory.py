@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
 from hashcache.errors import UntrustedEntryError
+from hashcache.key import FINGERPRINT_MARK
 from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
 _SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
+_DIGITS = 32  # of a key
+_HEXADECIMAL = frozenset("0123456789abcdef")
+_UNNOTICED = getattr(os, "O_NOATIME", 0)
 _TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
 
 
@@ -96,6 +100,22 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
                 break
             place += count
     return data
+
+
+def _open_unnoticed(path: str, flags: int = 0) -> int:
+    """Open a file for a look at what it says of itself, which is no use of it."""
+    try:
+        return os.open(path, _READING | flags | _UNNOTICED)
+    except PermissionError:  # it is somebody else's
+        return os.open(path, _READING | flags)
+
+
+def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
+    try:
+        with os.scandir(folder) as entries:
+            yield from entries
+    except (FileNotFoundError, NotADirectoryError):
+        return
 
 
 class DirectoryStore:
@@ -172,7 +192,10 @@ class DirectoryStore:
         if self._seal is not None:
             return self._get_sealed(self._seal, name, size, mode)
         try:
-            handle = os.open(self._path(name), _READING)
+            if size is None:
+                handle = os.open(self._path(name), _READING)
+            else:
+                handle = _open_unnoticed(self._path(name))
         except (FileNotFoundError, NotADirectoryError):
             self._exists()  # or something else is in its place
             return None
@@ -292,6 +315,61 @@ class DirectoryStore:
 
         return max(0, size - SEAL_SIZE)
 
+    def status(self, name: str) -> os.stat_result | None:
+        """Return what the file system says of `name`; None if it is not there."""
+        try:
+            return os.lstat(self._path(name))
+        except OSError:
+            return None
+
+    def front(self, name: str, size: int) -> bytes:
+        """Return the first bytes under `name`, whoever wrote them: a hint, and nothing to make a value of."""
+        try:
+            handle = _open_unnoticed(self._path(name), _NO_LINK)
+        except OSError:
+            return b""
+        try:
+            return os.read(handle, size)
+        finally:
+            os.close(handle)
+
+    def groups(self, prefix: str = "") -> list[str]:
+        """Return the groups of names that begin with the path `prefix`, in no order."""
+        if not self._exists():
+            return []
+        found = [prefix] if prefix else [entry.name for entry in _listed(self._base)]
+        if "/" in prefix:
+            return found
+        return [f"{layer}/{entry.name}" for layer in found for entry in _listed(self._base + layer)]
+
+    def visit(self, group: str, beginning: str) -> Iterator[tuple[str, str, os.stat_result]]:
+        """Yield name, path and status of the files of one group whose names begin with two digits or ``f-``.
+
+        Partial files come without a name. What is neither is somebody else's, and is left out.
+        """
+        for entry in _listed(f"{self._base}{group}/{beginning}"):
+            name, partial = entry.name, entry.name.endswith(_PARTIAL)
+            digits = beginning.replace(FINGERPRINT_MARK, "") + name.partition(".")[0]
+            if len(digits) != _DIGITS or not _HEXADECIMAL.issuperset(digits) or (not partial and "." in name):
+                continue
+            try:
+                status = entry.stat(follow_symlinks=False)
+            except OSError:  # it has just been deleted
+                continue
+            if stat.S_ISREG(status.st_mode):
+                yield "" if partial else f"{group}/{beginning}{name}", entry.path, status
+
+    def beside(self, name: str) -> str | None:
+        """Return where to keep something beside the entries; None without a directory of the user's own.
+
+        Raises
+        ------
+        OSError
+            The directory is refused.
+        """
+        # Where others can write, what lies beside the entries may be theirs, and is neither read nor written.
+        return f"{self._root}/{name}" if self._seal is None and self._exists() else None
+
     def lock(self, name: str) -> FileLock | None:
         """Take the lock of `name`; None if somebody else has it.
 
@@ -328,16 +406,31 @@ class DirectoryStore:
             self._make_folder(folder)
 
     def _make_folder(self, folder: str) -> None:
+        if self._seal is None:
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(folder, 0o700)
+        elif not os.path.isdir(folder):
+            self._make_shared_folder(folder)
+
+    def _make_shared_folder(self, folder: str) -> None:
+        # Beside its place: there it would be closed to the others until its mode is set.
+        partial = f"{folder}.{os.urandom(8).hex()}{_PARTIAL}"
+        os.mkdir(partial, 0o700)
         try:
-            os.mkdir(folder, 0o700)
-        except FileExistsError:
-            return
-        if self._seal is not None:
-            group = os.stat(self._root).st_gid
-            if os.stat(folder).st_gid != group:
-                with contextlib.suppress(OSError):  # a group that the user is not in
-                    os.chown(folder, -1, group)
-            os.chmod(folder, 0o2770)  # what is made in it then is of the same group
+            if folder != self._root:
+                group = os.stat(self._root).st_gid
+                if os.stat(partial).st_gid != group:
+                    with contextlib.suppress(OSError):  # a group that the user is not in
+                        os.chown(partial, -1, group)
+            os.chmod(partial, 0o2770)  # what is made in it then is of the same group
+            try:
+                os.rename(partial, folder)
+            except OSError:
+                if not os.path.isdir(folder):  # made and filled by somebody else meanwhile
+                    raise
+        finally:
+            with contextlib.suppress(OSError):
+                os.rmdir(partial)
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.

@@ -65,7 +65,7 @@ def _by_name(place: Path, subject: object) -> list[str]:
         subject.ask(cached, 3)
         (path,) = (path for path in files(place / "v1") if path.parent.name != "f-")
         key = bytes.fromhex(path.parent.name + path.name)
-        codec, payload, _ = entry.unpack(path.read_bytes(), key)
+        codec, payload, *_ = entry.unpack(path.read_bytes(), key)
         with version(number):
             foreign = b"".join(entry.pack(key, codec, payload, {}))
         put_back(path, foreign)

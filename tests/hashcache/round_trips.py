@@ -24,7 +24,7 @@ class Model:
 
 
 def decode(data: bytes | bytearray, codecs: Sequence[Codec]) -> Any:
-    name, payload, _ = entry.unpack(data, KEY)
+    name, payload, *_ = entry.unpack(data, KEY)
     (codec,) = (codec for codec in codecs if codec.name == name)
     return codec.decode(payload)
 

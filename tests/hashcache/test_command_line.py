@@ -117,7 +117,10 @@ def test_info_counts_what_is_stored_by_layer(run: Run, location: Path, functions
     status, said, _ = run("info")
     assert status == 0
     assert str(location) in said
-    assert [line.split()[:2] for line in said.splitlines()[2:]] == [["double", "1"], ["function", "2"]]
+    *rows, counts = said.splitlines()[2:]
+    assert [line.split()[:2] for line in rows] == [["double", "1"], ["function", "2"]]
+    assert counts.startswith("so far:   0 hits saved 0 s, 3 misses took ")
+    assert told["statistics"]["misses"] == 3
 
 
 def test_ls_lists_every_result_newest_first(run: Run, functions: Any) -> None:

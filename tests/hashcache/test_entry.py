@@ -45,11 +45,11 @@ SMALL = whole({"key": "k"}, ["int", "f"], [b"ab", b"", b"c"])
 def test_unpack_gives_what_was_packed(about: dict[str, Any], description: Any, frames: list[bytes]) -> None:
     times = {"created": 1.5, "seconds": 0.25}
     data = whole({**about, **times}, description, frames)
-    codec, payload, created = unpack(data, KEY)
+    codec, payload, created, seconds, size = unpack(data, KEY)
     sizes = [len(frame) for frame in frames]
     said = {"digest": KEY.hex(), "codec": "codec-1", "payload": description, "frames": sizes}
     assert peek(data) == {**about, **times, **said}
-    assert (codec, created) == ("codec-1", 1.5)
+    assert (codec, created, seconds, size) == ("codec-1", 1.5, 0.25, len(data))
     assert payload.description == description
     assert [bytes(frame) for frame in payload.frames] == frames
 
@@ -57,7 +57,7 @@ def test_unpack_gives_what_was_packed(about: dict[str, Any], description: Any, f
 @given(json, frames)
 def test_frames_lie_at_multiples_of_64_bytes(description: Any, frames: list[bytes]) -> None:
     data = whole({}, description, frames)
-    _, payload, _ = unpack(data, KEY)
+    _, payload, *_ = unpack(data, KEY)
     end = header_size(data)
     for frame, found in zip(frames, payload.frames, strict=True):
         start = end + -end % 64

@@ -527,7 +527,7 @@ def rewrite(cache: Cache, change: Callable[[dict[str, Any]], None]) -> None:
         data = cache.store.get(name)
         header = entry.peek(data)
         key, codec = bytes.fromhex(header.pop("digest")), header["codec"]
-        _, payload, _ = entry.unpack(data, key)
+        _, payload, *_ = entry.unpack(data, key)
         change(header)
         about = {
             field: value for field, value in header.items() if field not in ("codec", "payload", "frames")

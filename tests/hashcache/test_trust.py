@@ -501,6 +501,48 @@ def test_a_shared_directory_is_the_groups_whatever_the_umask(
     assert {mode for path, mode in modes.items() if mode <= 0o777} == {0o640}
 
 
+def test_a_folder_of_a_shared_directory_is_open_to_the_others_from_the_first(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: set[tuple[str, int]] = set()
+
+    def looking(operation: Callable[..., Any]) -> Callable[..., Any]:
+        def run(*args: Any, **more: Any) -> Any:
+            done = operation(*args, **more)
+            seen.update((path.name, stat.S_IMODE(path.stat().st_mode)) for path in [place, *place.rglob("*")]
+                        if path.is_dir() and not path.name.endswith(".partial"))  # fmt: skip
+            return done
+
+        return run
+
+    with monkeypatch.context() as patched:
+        for name in ("mkdir", "chmod", "rename"):
+            patched.setattr(os, name, looking(getattr(os, name)))
+        DirectoryStore(place, shared=True).put(A, [b"x"])
+    assert {mode for _, mode in seen} == {0o2770}
+    assert len(seen) == 5
+    assert not list(place.parent.rglob("*.partial"))
+
+
+def test_a_folder_that_somebody_else_made_meanwhile_is_used(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = DirectoryStore(place, shared=True)
+    rename = os.rename
+
+    def late(source: str, target: str) -> None:
+        with monkeypatch.context() as patched:
+            patched.setattr(os, "rename", rename)
+            other.put(B, [b"theirs"])
+        rename(source, target)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(os, "rename", late)
+        DirectoryStore(place, shared=True).put(A, [b"ours"])
+    assert [other.get(A), other.get(B)] == [b"ours", b"theirs"]
+    assert not list(place.parent.rglob("*.partial"))
+
+
 @as_root
 def test_what_is_shared_is_of_the_group_of_the_directory(place: Path) -> None:
     place.mkdir()

@@ -1,0 +1,142 @@
+"""`hashcache prune` and `hashcache verify`: what has to go, and what is whole."""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from hashcache.cache import Cache
+from hashcache.commands.printing import complain, say, size_of, table
+from hashcache.errors import HashCacheError
+from hashcache.policy import bytes_of
+from hashcache.prune import Gone, Pruned
+from hashcache.reading import Reading, read_all
+from hashcache.statistics import long_form, summed
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+def add_commands(commands: Any, common: argparse.ArgumentParser, chosen: argparse.ArgumentParser) -> None:
+    """Add the commands of this family to the parser."""
+    prune = commands.add_parser(
+        "prune",
+        parents=[common, chosen],
+        help="delete what is over the limits, damaged, or left behind",
+        description="Delete results over the limits given, those that save the least time per byte and were "
+        "not used for long first; and damaged entries, listings that no result has any more, and what "
+        "killed writers left behind.",
+    )
+    prune.add_argument("--max-size", type=_size, help="what may stay, such as '10 GB'")
+    prune.add_argument("--max-age", type=_length, help="of results, such as 30d, 12h or a number of seconds")
+    prune.add_argument("--unused-for", type=_length, help="results that were not used for longer go")
+    prune.add_argument("--dry-run", action="store_true", help="say what would go and why, and delete nothing")
+    prune.set_defaults(command=_prune)
+    verify = commands.add_parser(
+        "verify",
+        parents=[common],
+        help="read every entry and say which are whole",
+        description="Read every byte of every entry. The status is 1 if one is damaged.",
+    )
+    verify.add_argument("--layer", help="only this layer, such as function, graph or trace")
+    verify.set_defaults(command=_verify)
+
+
+def _size(text: str) -> int:
+    try:
+        return bytes_of(text)
+    except HashCacheError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
+
+
+def _length(text: str) -> timedelta:
+    number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
+    try:
+        length = timedelta(seconds=float(number) * _UNITS[unit])
+        if length <= timedelta(0):
+            raise ValueError
+    except (ValueError, OverflowError):
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no length of time such as 30d, 12h, 10m or 60"
+        ) from None
+    return length
+
+
+def _prune(cache: Cache, options: argparse.Namespace) -> int:
+    pruned = cache.prune(
+        max_size=options.max_size,
+        max_age=options.max_age,
+        unused_for=options.unused_for,
+        layer=options.layer,
+        function=options.function,
+        dry_run=options.dry_run,
+    )
+    if options.json:
+        say(json.dumps(_fields(pruned), indent=2))
+        return 0
+    for gone in pruned.gone:
+        say(_line(gone))
+    verb = "would free" if options.dry_run else "freed"
+    say(
+        f"{verb} {size_of(pruned.freed)} in {len(pruned.gone)} files; "
+        f"{size_of(pruned.size)} in {pruned.kept} stay"
+    )
+    return 0
+
+
+def _line(gone: Gone) -> str:
+    return f"{gone.what}  {size_of(gone.size)}  {gone.reason}"
+
+
+def _fields(pruned: Pruned) -> dict[str, Any]:
+    return {
+        "gone": [gone._asdict() for gone in pruned.gone],
+        "freed": pruned.freed,
+        "kept": pruned.kept,
+        "size": pruned.size,
+    }
+
+
+def _verify(cache: Cache, options: argparse.Namespace) -> int:
+    layers: dict[str, Counter[str]] = {}
+    damaged: list[Reading] = []
+    for reading in read_all(cache, options.layer or ""):
+        row = layers.setdefault(reading.name.partition("/")[0], Counter())
+        row[reading.state] += 1
+        row["bytes"] += reading.size
+        if reading.state == "damaged":
+            damaged.append(reading)
+    if options.json:
+        told = [reading._asdict() for reading in damaged]
+        say(
+            json.dumps(
+                {"layers": {name: dict(row) for name, row in layers.items()}, "damaged": told}, indent=2
+            )
+        )
+        return 1 if damaged else 0
+    columns = ("whole", "damaged", "of another version", "not trusted", "foreign")
+    rows = [
+        [name, *(str(row[state]) for state in columns), size_of(row["bytes"])]
+        for name, row in sorted(layers.items())
+    ]
+    table(["layer", *columns, "size"], rows)
+    for reading in damaged:
+        complain(f"{reading.name} is damaged: {reading.reason}")
+    return 1 if damaged else 0
+
+
+def counted(cache: Cache) -> dict[str, Any] | None:
+    """Return what all processes counted, for `hashcache info`; None if nothing was."""
+    rows = cache.statistics.written()
+    return long_form(summed(rows.values())) if rows else None
+
+
+def say_counted(counts: dict[str, Any]) -> None:
+    """Print what all processes counted as a line."""
+    say(
+        f"so far:   {counts['hits']:.0f} hits saved {counts['seconds_saved']:.3g} s, "
+        f"{counts['misses']:.0f} misses took {counts['seconds_spent']:.3g} s, "
+        f"{counts['evicted']:.0f} results went for a limit"
+    )
