@@ -1,7 +1,7 @@
 # Every target that runs something makes the environment that it needs, under .venv/.
 PYTHON ?= python3
 
-.PHONY: demo test test-all slow bench lint clean
+.PHONY: demo test test-all slow bench faults lint clean
 
 demo: .venv/demo/ready          ## the examples, on real input
 	.venv/demo/bin/python examples/metals.py
@@ -18,6 +18,9 @@ bench: .venv/test/ready         ## speed against named alternatives, as ratios
 	# One module of it is compared, which needs joblib alone; with all it asks for it brings JAX and 70 more.
 	.venv/test/bin/python -m pip install --quiet --no-deps 'pycse>=2.11'
 	.venv/test/bin/python -m pytest -m bench -s tests/bench
+
+faults: .venv/test/ready        ## everything that can go wrong with a store, as one table
+	.venv/test/bin/python tests/faults/table.py
 
 test-all: .venv/test/ready      ## the suite on every CPython at hand
 	.venv/test/bin/python -m nox

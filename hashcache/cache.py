@@ -164,6 +164,11 @@ class Cache:
         self.recent.clear()
 
     @property
+    def place(self) -> str:
+        """Where results are kept, for people."""
+        return self._directory() if self._store is None else repr(self._store)
+
+    @property
     def store(self) -> Store:
         """The store at the location, which is kept within the limits if there are some."""
         return self._unlimited() if not self._limits else self._within_limits()
@@ -397,10 +402,10 @@ class Cache:
         return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
 
     def header(self, name: str) -> dict[str, Any] | None:
-        """Return what an entry says of itself, checked; None if it is not there, damaged or not trusted."""
+        """Return what an entry says of itself, checked; None if there is none to be read or believed."""
         try:
             return self.peek(name)
-        except (TornEntryError, UnknownFormatError, UntrustedEntryError):
+        except (OSError, TornEntryError, UnknownFormatError, UntrustedEntryError):
             return None
 
     def peek(self, name: str) -> dict[str, Any] | None:

@@ -72,6 +72,7 @@ class Computation:
         return self
 
     def _begin(self) -> None:
+        self._say_why()
         call, policy = self._call, self._policy
         policy.stats["misses"] += 1
         self._layer.cache.recent.discard(call.name)
@@ -85,6 +86,18 @@ class Computation:
             self._before = Before(call.reach, call.arguments, call.fingerprint, call.renew, call.relax)
         elif policy.mutation != "ignore":
             self._look_back = LookBack(call.arguments, call.fingerprint, call.renew, call.relax)
+
+    def _say_why(self) -> None:
+        cache, call = self._layer.cache, self._call
+        if not cache.talks():
+            return
+        try:
+            from hashcache.explain import explain
+
+            reason = call.refused[1] if call.refused is not None else explain(call).reason
+        except Exception as error:  # a reason that cannot be given costs nobody the answer
+            reason = f"for a reason that cannot be told ({error!r})"
+        cache.log("%s computed: %s", call.function, reason)
 
     def _end(self, outcome: str) -> None:
         if self._ticket is not None:
@@ -150,6 +163,9 @@ class Computation:
         try:
             codec, payload = self._compressed(*encoding())
             pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
+        except (MemoryError, OSError) as error:  # no module can be loaded, say: not for want of a codec
+            layer.store_failed("write", error, policy.stats)
+            return
         except Exception as error:  # also of a codec whose description JSON cannot hold
             reason = (
                 str(error) if isinstance(error, UnencodableError) else f"packing it failed with {error!r}"
@@ -163,7 +179,7 @@ class Computation:
             layer.cache.store.put(call.name, pieces)
         except TooLargeError as error:
             self._say_unstored(("size",), f"{error}; raise max_size")
-        except OSError as error:
+        except Exception as error:  # out of memory, or whatever a store of the user's own raises
             layer.store_failed("write", error, policy.stats)
         else:
             self._is_stored = True

@@ -201,15 +201,18 @@ def _front(view: memoryview) -> tuple[int, int, int, bytes]:
         raise TornEntryError("it does not begin as an entry does")
     _, version, head, about, _, total, key, *_ = _FRONT.unpack_from(view)
     if version != VERSION:
-        if _header_is_whole(view, _SIZE + head + about):
+        end = _SIZE + head + about
+        # No version is 0: a file whose blocks did not reach the disk begins right and goes on with zeros.
+        if _header_is_whole(view, end) or (not version and not _header_is_whole(view, end, version)):
             raise TornEntryError("its version is damaged")
         raise UnknownFormatError(f"it has format version {version}, and this is version {VERSION}")
     return head, about, total, key
 
 
-def _header_is_whole(view: memoryview, end: int) -> bool:
+def _header_is_whole(view: memoryview, end: int, version: int | None = None) -> bool:
     """Whether the header's own checksum matches, were it of this version: a damaged number then shows."""
-    front = view[:8].tobytes() + struct.pack("<I", VERSION) + view[12 : _FRONT.size].tobytes()
+    number = struct.pack("<I", VERSION if version is None else version)
+    front = view[:8].tobytes() + number + view[12 : _FRONT.size].tobytes()
     return xxh3_128_digest(front + view[_SIZE:end].tobytes()) == view[_FRONT.size : _SIZE]
 
 

@@ -242,7 +242,8 @@ class Layer:
     def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
         """Return what stands for everything in a key but the arguments."""
         sink = Framed()
-        sink.write("format", _KEY_FORMAT)
+        # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
+        sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
         for part in self.salt_parts(version):
             sink.write(part.tag, part.digest)
         sink.write("function", function.encode("utf-8", "surrogatepass"))
@@ -320,16 +321,7 @@ class Layer:
             return value
 
     def computation(self, call: Call, policy: Policy, ticket: Ticket | None = None) -> Computation:
-        """Return the context in which to compute the result of a call; says why it is computed."""
-        cache = self.cache
-        if cache.talks():
-            from hashcache.explain import explain
-
-            try:
-                reason = call.refused[1] if call.refused is not None else explain(call).reason
-            except Exception as error:  # a reason that cannot be given costs nobody the answer
-                reason = f"for a reason that cannot be told ({error!r})"
-            cache.log("%s computed: %s", call.function, reason)
+        """Return the context in which to compute the result of a call."""
         return Computation(self, call, policy, ticket)
 
     def find(self, call: Call, policy: Policy) -> Any:
@@ -433,12 +425,23 @@ class Layer:
 
     def read(self, name: str, call: Call, stats: Counter[str]) -> tuple[entry.Content | None, int]:
         """Return what is stored for a call, checked, and its size; None if there is nothing of use."""
+        store, recent = self.cache.store, self.cache.recent
         try:
-            store, mode = self.cache.store, self.form.mmap
-            data = store.get(name) if mode == "c" else store.get(name, mode=mode)
-        except OSError as error:
-            self.store_failed("read", error, stats)
-            return None, 0
+            data = store.get(name) if self.form.mmap == "c" else store.get(name, mode=self.form.mmap)
+            if not self.cache.statistics.is_watched:
+                self.cache.statistics.watch()
+            if data is None:
+                return None, 0
+            stats[BYTES_READ] += len(data)
+            state = getattr(data, "state", None)
+            checked = state is not None and recent.get(("checked", name)) == state
+            found = entry.unpack(data, call.digest, checked)
+            if state is not None and not checked:
+                recent.put(("checked", name), state, 0)
+            if found[0] != COMPRESSED:
+                return found, len(data)
+            found = self.form.expanded(found)
+            return found, sum(map(len, found[1].frames)) + len(data)
         except UntrustedEntryError as error:
             stats["untrusted"] += 1
             self.cache.warn_once(
@@ -448,22 +451,6 @@ class Layer:
                 f"HASHCACHE_KEY_FILE or key_file=",
                 StoreWarning,
             )
-            return None, 0
-        if not self.cache.statistics.is_watched:
-            self.cache.statistics.watch()
-        if data is None:
-            return None, 0
-        stats[BYTES_READ] += len(data)
-        state = getattr(data, "state", None)
-        checked = state is not None and self.cache.recent.get(("checked", name)) == state
-        try:
-            found = entry.unpack(data, call.digest, checked)
-            if state is not None and not checked:
-                self.cache.recent.put(("checked", name), state, 0)
-            if found[0] != COMPRESSED:
-                return found, len(data)
-            found = self.form.expanded(found)
-            return found, sum(map(len, found[1].frames)) + len(data)
         except CompressionError as error:
             self.cache.warn_once(
                 ("compression", str(error)),
@@ -480,19 +467,22 @@ class Layer:
                 StoreWarning,
             )
             self._drop(name)
+        except Exception as error:  # out of memory, or whatever a store of the user's own raises
+            self.store_failed("read", error, stats)
         return None, 0
 
     def is_foreign(self, name: str) -> bool:
         """Whether an entry of another format version lies there, which that version may want."""
         return name in self._foreign
 
-    def store_failed(self, what: str, error: OSError, stats: Counter[str]) -> None:
+    def store_failed(self, what: str, error: Exception, stats: Counter[str]) -> None:
         """Count and say once that the store cannot be used."""
         stats[f"failed to {what}"] += 1
+        reason = str(error) if isinstance(error, OSError) else repr(error)
         self.cache.warn_once(
-            ("store", type(error), error.errno),
-            f"the store at {self.cache.location} cannot be {'written' if what == 'write' else 'read'} "
-            f"({error}); results are computed and not stored until that is mended",
+            ("store", type(error), getattr(error, "errno", None)),
+            f"the store at {self.cache.place} cannot be {'written' if what == 'write' else 'read'} "
+            f"({reason}); results are computed and not stored until that is mended",
             StoreWarning,
         )
 
@@ -526,7 +516,7 @@ class Layer:
     def _drop(self, name: str) -> bool:
         try:
             return self.cache.store.delete(name)
-        except OSError as error:
+        except Exception as error:
             self.store_failed("write", error, Counter())
             return False
 

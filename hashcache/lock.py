@@ -14,6 +14,7 @@ import threading
 import time
 import weakref
 from collections.abc import Callable, Generator
+from contextlib import suppress
 from typing import Any, Protocol
 
 from hashcache.recent import MISS
@@ -32,30 +33,47 @@ class StoreLock(Protocol):
         """Give it back."""
 
 
+class _Hold:
+    """What whoever computes holds on to; an interruption between any two steps loses it at the latest."""
+
+    __slots__ = ("__weakref__",)
+
+
 class _Flight:
-    """A computation that is going on in this process."""
+    """A computation that is going on in this process, as long as somebody holds it."""
 
-    __slots__ = ("done", "outcome", "owner")
+    __slots__ = ("done", "hold", "outcome", "owner")
 
-    def __init__(self, owner: object) -> None:
+    def __init__(self, owner: object, hold: _Hold | None) -> None:
         self.owner = owner
+        self.hold = None if hold is None else weakref.ref(hold)
         self.done = threading.Event()
         self.outcome = ABANDONED
 
+    def is_lost(self) -> bool:
+        """Whether nobody is there any more to end it."""
+        return self.hold is not None and self.hold() is None
+
 
 STORED, FAILED, ABANDONED = "stored", "failed", "abandoned"  # how a flight ends
-_NOW = _Flight(None)  # stands for: look again without waiting
+_NOW = _Flight(None, None)  # stands for: look again without waiting
 
 
 class Ticket:
     """The right to compute. Others wait for its end, unless it is one of those that everybody gets."""
 
-    __slots__ = ("_flight", "_flights", "_lock", "_name", "_process")
+    __slots__ = ("_flight", "_flights", "_hold", "_lock", "_name", "_process")
 
     def __init__(
-        self, flights: Flights, name: str, flight: _Flight | None = None, lock: StoreLock | None = None
+        self,
+        flights: Flights,
+        name: str,
+        flight: _Flight | None = None,
+        lock: StoreLock | None = None,
+        hold: _Hold | None = None,
     ) -> None:
         self._flights, self._name, self._flight, self._lock = flights, name, flight, lock
+        self._hold = hold
         self._process = os.getpid()
 
     def end(self, outcome: str) -> None:
@@ -63,11 +81,17 @@ class Ticket:
         if self._process != os.getpid():
             return  # a forked child came out of the computation as well; the parent still holds the lock
         lock, self._lock = self._lock, None
-        if lock is not None:
-            lock.release()
         flight, self._flight = self._flight, None
-        if flight is not None:
-            self._flights._land(self._name, flight, outcome)
+        try:
+            if lock is not None:
+                _release(lock)
+        finally:
+            if flight is not None:
+                self._flights._land(self._name, flight, outcome)
+
+    def __del__(self) -> None:
+        with suppress(AttributeError):  # interrupted before it was one
+            self.end(ABANDONED)
 
 
 _Boarding = Generator[_Flight | None, None, Ticket]
@@ -84,7 +108,7 @@ class Flights:
     def _renew(self) -> None:
         """Start anew in a forked child: no other thread computes anything there."""
         self._going: dict[str, _Flight] = {}
-        self._guard = threading.Lock()
+        self._guard = threading.RLock()  # a ticket that is collected while it is held ends by it too
 
     def board(
         self, name: str, take: Callable[[], StoreLock | None] | None, timeout: float, look: Callable[[], Any]
@@ -151,12 +175,12 @@ class Flights:
 
         Whoever closes it has found a result.
         """
-        me = _current()
+        me, hold = _current(), _Hold()
         while True:
             with self._guard:
                 ahead = self._going.get(name)
-                if ahead is None:
-                    mine = self._going[name] = _Flight(me)
+                if ahead is None or ahead.is_lost():
+                    mine = self._going[name] = _Flight(me, hold)
                     break
             if ahead.owner == me or time.monotonic() > deadline:
                 return Ticket(self, name)  # a function that comes back to itself would wait for ever
@@ -172,20 +196,22 @@ class Flights:
                         break
                     waited = True
                     yield None
-            except OSError:
+            except Exception:
                 lock = None  # no locks are to be had there
             yield _NOW  # somebody may have been faster
             # Whoever was waited for, and lives, has ended without a result.
             mine_alone = not waited or lock is None or lock.was_left
-        except GeneratorExit:
-            outcome = STORED
+        except BaseException:  # found, or interrupted: the others look again, and one of them computes
+            outcome = ABANDONED
             raise
         finally:
             if not mine_alone:
-                if lock is not None:
-                    lock.release()
-                self._land(name, mine, outcome)
-        return Ticket(self, name, mine, lock) if mine_alone else Ticket(self, name)
+                try:
+                    if lock is not None:
+                        _release(lock)
+                finally:
+                    self._land(name, mine, outcome)
+        return Ticket(self, name, mine, lock, hold) if mine_alone else Ticket(self, name)
 
     def _land(self, name: str, flight: _Flight, outcome: str) -> None:
         flight.outcome = outcome
@@ -193,6 +219,11 @@ class Flights:
             if self._going.get(name) is flight:
                 del self._going[name]
         flight.done.set()
+
+
+def _release(lock: StoreLock) -> None:
+    with suppress(Exception):  # whatever a store makes of it: the answer is there
+        lock.release()
 
 
 def _renewing(flights: weakref.ref[Flights]) -> Callable[[], None]:

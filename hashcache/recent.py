@@ -51,7 +51,7 @@ class Recent:
         with self._lock:
             self._bytes += size - self._items.pop(key, (None, 0))[1]
             self._items[key] = (value, size)
-            while self._bytes > self.limit:
+            while self._bytes > self.limit and self._items:  # an interruption can leave the sum too large
                 oldest = next(iter(self._items))
                 self._bytes -= self._items.pop(oldest)[1]
 

@@ -23,14 +23,15 @@ from hashcache.stores.base import Data
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from filelock import FileLock
-
+    from hashcache.stores.file_lock import FileLock
     from hashcache.stores.seal import Seal
 
 _FORMAT = "v1"
 _SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
 _SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
+# A pipe in the place of an entry keeps nobody waiting.
+_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
@@ -117,52 +118,6 @@ def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
         return
 
 
-class DirectoryLock:
-    """A lock that its owner's death gives back, as a file that is there while it is held.
-
-    A file that is still there says that its last owner died: whoever gives the lock back deletes it.
-    """
-
-    def __init__(self, lock: FileLock) -> None:
-        import platform
-
-        self._lock = lock
-        self._path = lock.lock_file
-        try:
-            # Not through a link, which others can put there where the directory is shared.
-            handle = os.open(self._path, os.O_WRONLY | _NO_LINK)
-            with open(handle, "w") as file:
-                self.was_left = os.fstat(handle).st_size > 0
-                os.truncate(handle, 0)
-                file.write(f"{os.getpid()} {platform.node()}\n")
-        except FileNotFoundError:  # its last owner has just deleted it
-            self.was_left = False
-
-    @classmethod
-    def taken(cls, path: str, mode: int) -> DirectoryLock | None:
-        """Take the lock at a path; None if somebody else has it."""
-        from filelock import FileLock, Timeout
-
-        try:
-            lock = FileLock(path, timeout=0, mode=mode, thread_local=False)
-            lock.acquire()
-        except Timeout:
-            return None
-        except NotImplementedError as error:
-            raise OSError(str(error)) from error
-        try:
-            return cls(lock)
-        except BaseException:
-            lock.release()
-            raise
-
-    def release(self) -> None:
-        """Delete the file and give the lock back."""
-        with contextlib.suppress(OSError):
-            os.unlink(self._path)
-        self._lock.release()
-
-
 class DirectoryStore:
     """One file per entry, under ``location/v1/layer/group/xx/``.
 
@@ -238,9 +193,9 @@ class DirectoryStore:
             return self._get_sealed(self._seal, name, size, mode)
         try:
             if size is None:
-                handle = os.open(self._path(name), os.O_RDONLY)
+                handle = os.open(self._path(name), _READING)
             else:
-                handle = _open_unnoticed(self._path(name))
+                handle = _open_unnoticed(self._path(name), _READING)
         except (FileNotFoundError, NotADirectoryError):
             self._exists()  # or something else is in its place
             return None
@@ -259,8 +214,8 @@ class DirectoryStore:
         from hashcache.stores.seal import SEAL_SIZE
 
         try:
-            # What others put there may be a link, or something that opening would wait for.
-            handle = os.open(self._path(name), os.O_RDONLY | _NO_LINK | os.O_NONBLOCK)
+            # What others put there may be a link.
+            handle = os.open(self._path(name), _READING | _NO_LINK)
         except (FileNotFoundError, NotADirectoryError):
             self._exists()
             return None
@@ -306,19 +261,18 @@ class DirectoryStore:
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL
         try:
-            handle = os.open(partial, flags, 0o600)
-        except FileNotFoundError:
-            self._make_folders(name)
-            handle = os.open(partial, flags, 0o600)
-        try:
-            with open(handle, "wb") as file:
+            try:
+                file = open(partial, "xb", opener=_private)  # noqa: SIM115  (closed below)
+            except FileNotFoundError:
+                self._make_folders(name)
+                file = open(partial, "xb", opener=_private)  # noqa: SIM115
+            with file:
                 for piece in pieces:
                     file.write(piece)
                 if self._seal is not None:
                     # Not to be written to by the group either: that would change it in place, under maps.
-                    os.fchmod(handle, 0o640)
+                    os.fchmod(file.fileno(), 0o640)
             os.replace(partial, path)
         except BaseException:  # an interrupted write must not leave its half behind either
             with contextlib.suppress(OSError):
@@ -416,7 +370,7 @@ class DirectoryStore:
         # Where others can write, what lies beside the entries may be theirs, and is neither read nor written.
         return f"{self._root}/{name}" if self._seal is None and self._exists() else None
 
-    def lock(self, name: str) -> DirectoryLock | None:
+    def lock(self, name: str) -> FileLock | None:
         """Take the lock of `name`; None if somebody else has it.
 
         Raises
@@ -424,12 +378,14 @@ class DirectoryStore:
         OSError
             The file system has no locks, or the directory cannot be written.
         """
+        from hashcache.stores.file_lock import FileLock  # which a call that finds its result does not need
+
         if not self._exists():
             self._make_root()
         folder = f"{self._root}/{_LOCKS if self._seal is None else _SHARED_LOCKS}"
         self._make_folder(folder)
         mode = 0o600 if self._seal is None else 0o660
-        return DirectoryLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)
+        return FileLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)
 
     def _path(self, name: str) -> str:
         cut = name.rfind("/") + 3  # the first two digits are a folder
@@ -509,3 +465,7 @@ def _refusal(root: str, status: os.stat_result) -> OSError:
         f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
         f"shared=True, so that only entries sealed with a key are read"
     )
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)

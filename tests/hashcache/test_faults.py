@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 import sys
 import threading
@@ -15,7 +16,7 @@ import numpy as np
 import pytest
 from faulty import in_a_new_process, power, right, said, stored
 
-from hashcache import Cache, ConvertingCodec, StoreWarning, UncacheableWarning, hashcache
+from hashcache import Cache, ConvertingCodec, DirectoryStore, StoreWarning, UncacheableWarning, hashcache
 from hashcache.preview import preview
 
 
@@ -30,15 +31,23 @@ def whole(location: Path) -> bytes:
 # -- a store that cannot be used -----------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("number", [errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EDQUOT])
+NUMBERS = (errno.ENOSPC, errno.EROFS, errno.EACCES, errno.EIO, errno.EDQUOT)
+ERRORS = [
+    *(OSError(number, "no") for number in NUMBERS),
+    MemoryError(),
+    RuntimeError("the library of a store"),
+]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("method", ["put", "get"])
 def test_a_store_that_fails_is_said_once_and_used_again_when_mended(
-    cache: Cache, monkeypatch: pytest.MonkeyPatch, method: str, number: int
+    cache: Cache, monkeypatch: pytest.MonkeyPatch, method: str, error: Exception
 ) -> None:
     cached = cache(power)
 
     def fails(*args: Any) -> Any:
-        raise OSError(number, "no")
+        raise error
 
     with monkeypatch.context() as broken:
         broken.setattr(cache.store, method, fails)
@@ -99,6 +108,47 @@ def test_a_directory_in_place_of_an_entry_is_said(location: Path, whole: bytes) 
     assert right(value, 3)
     assert set(categories) == {StoreWarning}
     assert right(cached(4), 4)
+
+
+def test_a_pipe_in_place_of_an_entry_keeps_nobody_waiting(location: Path, whole: bytes) -> None:
+    cached = in_a_new_process(location)
+    place = stored(cached, 3)
+    place.unlink()
+    os.mkfifo(place)
+    value, categories = said(lambda: cached(3))
+    assert right(value, 3)
+    assert (categories, cached.stats()["torn"]) == ([StoreWarning], 1)
+    assert place.is_file()
+
+
+def test_one_entry_that_cannot_be_read_hides_no_others(
+    location: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = Cache(location)
+    cached = cache(power)
+    cached(4)
+    get, unreadable = cache.store.get, cached.key(3)
+
+    def denied(name: str, size: int | None = None) -> Any:
+        if name.endswith(unreadable):
+            raise PermissionError(errno.EACCES, "no")
+        return get(name, size)
+
+    monkeypatch.setattr(cache.store, "get", denied)
+    assert [header["digest"] for header in cached.entries()] == [cached.key(4)]
+
+
+def test_a_store_of_the_users_own_is_named_as_what_it_is(location: Path) -> None:
+    class Broken(DirectoryStore):
+        def __repr__(self) -> str:
+            return "Broken()"
+
+        def get(self, name: str, size: int | None = None) -> Any:
+            raise OSError(errno.EIO, "no")
+
+    cached = Cache(store=Broken(location))(power)
+    with pytest.warns(StoreWarning, match=r"the store at Broken\(\) cannot be read"):
+        assert right(cached(3), 3)
 
 
 # -- results -------------------------------------------------------------------------------------------
@@ -226,6 +276,23 @@ def test_errors_of_the_function_pass_and_are_not_stored(cache: Cache) -> None:
         with pytest.raises(ZeroDivisionError):
             cached(0)
     assert list(cache.entries()) == []
+
+
+def test_an_interruption_while_a_reason_is_looked_for_keeps_nobody_waiting(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached = cache(power)
+    cache.verbose = True
+
+    def interrupted(*args: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as broken:
+        broken.setattr("hashcache.explain.explain", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            cached(3)
+    assert cache.flights._going == {}
+    assert list((cache.location / "locks").iterdir()) == []
 
 
 def test_an_interrupted_write_interrupts_and_the_next_call_stores(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import multiprocessing
 import os
 import signal
@@ -19,6 +20,7 @@ import pytest
 from hashcache import DirectoryStore
 from hashcache.lock import ABANDONED, FAILED, STORED, Flights, StoreLock, Ticket
 from hashcache.recent import MISS
+from hashcache.stores.file_lock import FileLock
 
 NAME, OTHER = "function/0123456789abcdef/" + "a" * 32, "function/0123456789abcdef/" + "b" * 32
 LONG = 600.0
@@ -287,3 +289,129 @@ def test_a_forked_child_gives_nothing_back(place: Path) -> None:
     assert DirectoryStore(place).lock(OTHER) is not None
     ticket.end(STORED)
     assert not (place / "locks" / NAME.rpartition("/")[2]).exists()
+
+
+# -- locks of files ------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> str:
+    return str(tmp_path / "lock")
+
+
+def take(path: str) -> FileLock:
+    lock = FileLock.taken(path)
+    assert lock is not None
+    return lock
+
+
+def test_a_lock_is_one_owners_until_it_is_given_back(path: str) -> None:
+    lock = take(path)
+    assert FileLock.taken(path) is None
+    lock.release()
+    assert not os.path.exists(path)
+    again = take(path)
+    lock.release()  # a second time, which concerns nobody
+    assert FileLock.taken(path) is None
+    assert not again.was_left
+
+
+def test_a_file_that_was_left_says_that_its_owner_died(path: str) -> None:
+    Path(path).touch()
+    assert take(path).was_left
+    assert not take(path).was_left, "what nobody holds any more gives itself back"
+
+
+@pytest.mark.parametrize("number", [errno.EIO, errno.ENOLCK, errno.EOPNOTSUPP, errno.EACCES])
+def test_only_a_lock_that_somebody_has_is_waited_for(
+    path: str, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def refuses(*args: Any) -> None:
+        raise OSError(number, "no")
+
+    monkeypatch.setattr("fcntl.flock", refuses)
+    with pytest.raises(OSError, match="no"):
+        FileLock.taken(path)
+    assert not os.path.exists(path)
+    flights = Flights()
+    ticket = flights.board(NAME, lambda: FileLock.taken(path), LONG, lambda: MISS)
+    assert isinstance(ticket, Ticket)
+
+
+@pytest.mark.parametrize("what", ["nothing", "lock"])
+def test_a_link_in_the_place_of_a_lock_is_not_followed(path: str, what: str) -> None:
+    os.symlink(what, path)
+    with pytest.raises(OSError, match=path):
+        FileLock.taken(path)
+
+
+def test_a_disk_that_is_full_harms_no_lock(path: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*args: Any) -> None:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", full)
+    lock = take(path)
+    assert FileLock.taken(path) is None
+    lock.release()
+    assert not os.path.exists(path)
+
+
+def test_a_lock_whose_file_was_deleted_meanwhile_is_another_one(
+    path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import fcntl
+
+    first, flock = take(path), fcntl.flock
+
+    def just_given_back(handle: int, how: int) -> None:
+        first.release()
+        flock(handle, how)
+
+    monkeypatch.setattr(fcntl, "flock", just_given_back)
+    second = take(path)
+    monkeypatch.undo()
+    assert FileLock.taken(path) is None, "who comes next meets the lock at the path"
+    assert not second.was_left
+
+
+def test_a_forked_child_does_not_keep_a_lock_beyond_its_owner(path: str) -> None:
+    lock = take(path)
+    reading, writing = os.pipe()
+    child = os.fork()
+    if not child:
+        os.close(writing)
+        os.read(reading, 1)  # until the parent has ended
+        os._exit(0)
+    lock.release()
+    Path(path).touch()
+    assert take(path).was_left
+    os.close(writing)
+    assert os.waitpid(child, 0)[1] == 0
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, MemoryError])
+def test_a_ticket_that_is_lost_in_an_interruption_frees_the_others(error: type[BaseException]) -> None:
+    flights = Flights()
+
+    def interrupted() -> None:
+        ticket = flights.board(NAME, None, LONG, lambda: MISS)
+        assert isinstance(ticket, Ticket)
+        raise error
+
+    with pytest.raises(error):
+        interrupted()
+    assert flights._going == {}
+
+
+def test_a_lock_that_cannot_be_given_back_keeps_nobody_waiting() -> None:
+    class Stuck:
+        was_left = False
+
+        def release(self) -> None:
+            raise OSError(errno.EIO, "no")
+
+    flights = Flights()
+    ticket = flights.board(NAME, Stuck, LONG, lambda: MISS)
+    assert isinstance(ticket, Ticket)
+    ticket.end(STORED)
+    assert flights._going == {}

@@ -119,3 +119,21 @@ def test_an_entry_of_another_format_version_is_a_miss_and_left_alone(location: P
         assert categories == []
     assert first.stats()["hits"] == 0
     assert stored_at.read_bytes() == data
+
+
+def test_a_file_that_begins_right_and_goes_on_with_zeros_is_torn(location: Path, whole: bytes) -> None:
+    for size in (8, 12, 32, 64, 80, 200, len(whole) - 1):
+        check_damaged(location, whole, whole[:size] + bytes(len(whole) - size))
+
+
+def test_two_versions_of_the_format_keep_their_results_side_by_side(
+    location: Path, whole: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mine = stored(in_a_new_process(location), 3)
+    with monkeypatch.context() as later:
+        later.setattr(entry, "VERSION", entry.VERSION + 1)
+        other = in_a_new_process(location)
+        assert said(lambda: [right(other(3), 3), right(other.refresh(3), 3), right(other(3), 3)])[1] == []
+        assert other.stats()["hits"] == 1, "an upgrade does not switch the cache off"
+    assert mine.read_bytes() == whole
+    assert in_a_new_process(location).is_cached(3)
