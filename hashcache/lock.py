@@ -89,10 +89,6 @@ class Ticket:
             if flight is not None:
                 self._flights._land(self._name, flight, outcome)
 
-    def __del__(self) -> None:
-        with suppress(AttributeError):  # interrupted before it was one
-            self.end(ABANDONED)
-
 
 _Boarding = Generator[_Flight | None, None, Ticket]
 

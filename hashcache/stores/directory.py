@@ -105,9 +105,9 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
 def _open_unnoticed(path: str, flags: int = 0) -> int:
     """Open a file for a look at what it says of itself, which is no use of it."""
     try:
-        return os.open(path, os.O_RDONLY | flags | _UNNOTICED)
+        return os.open(path, _READING | flags | _UNNOTICED)
     except PermissionError:  # it is somebody else's
-        return os.open(path, os.O_RDONLY | flags)
+        return os.open(path, _READING | flags)
 
 
 def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -325,7 +325,7 @@ class DirectoryStore:
     def front(self, name: str, size: int) -> bytes:
         """Return the first bytes under `name`, whoever wrote them: a hint, and nothing to make a value of."""
         try:
-            handle = _open_unnoticed(self._path(name), _NO_LINK | os.O_NONBLOCK)
+            handle = _open_unnoticed(self._path(name), _NO_LINK)
         except OSError:
             return b""
         try:

@@ -26,11 +26,12 @@ class FileLock:
     """
 
     # A file object and not a number: an interruption between any two steps here loses the object, which is
-    # then closed, once. A number that got lost would keep the lock as long as the process lives.
+    # then closed, once. A number that got lost would keep the lock as long as the process lives. No `__del__`
+    # deletes the file of a lost lock: an interruption that arrives in one is swallowed.
     def __init__(self, path: str, file: FileIO, was_left: bool) -> None:
         self.was_left = was_left
         self._path, self._file = path, file
-        _held.add(self)
+        _held.add(weakref.ref(self))
 
     @classmethod
     def taken(cls, path: str, mode: int = 0o600) -> FileLock | None:
@@ -82,22 +83,22 @@ class FileLock:
         finally:
             self._let_go()
 
-    def __del__(self) -> None:
-        with contextlib.suppress(AttributeError):  # interrupted before it was one
-            self.release()
-
     def _let_go(self) -> None:
+        _held.discard(weakref.ref(self))
         with contextlib.suppress(OSError):
             self._file.close()
 
 
-_held: weakref.WeakSet[FileLock] = weakref.WeakSet()
+_held: set[weakref.ref[FileLock]] = set()
 
 
 def _forget_all() -> None:
     # A child would keep the lock beyond the death of its owner.
-    for lock in list(_held):
-        lock._let_go()
+    for held in list(_held):
+        lock = held()
+        if lock is not None:
+            lock._let_go()
+    _held.clear()
 
 
 if hasattr(os, "register_at_fork"):

@@ -48,7 +48,7 @@ def loop(place: Path, kills: int, method: str = "fork", seed: int = 0) -> Report
     if method == "spawn":
         eventually(lambda: any(store.rglob("v1/*/*")))
     for kill in range(kills):
-        time.sleep(chance.random() * 0.04)
+        time.sleep(chance.random() * (0.04 if method == "fork" else 0.6))
         role, process = living.pop(0)  # in turn, so that each has lived for a while
         os.kill(process.pid, signal.SIGKILL)
         process.join()
