@@ -1,10 +1,11 @@
 """Persistent memoization that can be trusted: never a stale value, never a miss without a reason."""
 
 from hashcache import arrays, code_values, columns, frames, libraries, values  # noqa: F401  (handlers)
+from hashcache.bound import BoundCached
 from hashcache.cache import Cache, hashcache
 from hashcache.canonical import register
 from hashcache.codec import Codec, ConvertingCodec, Payload
-from hashcache.decorator import BoundCached, Cached
+from hashcache.decorator import Cached
 from hashcache.errors import (
     AuditWarning,
     HashCacheError,

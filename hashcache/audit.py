@@ -12,7 +12,7 @@ from hashcache.errors import AuditWarning
 from hashcache.recent import MISS
 
 if TYPE_CHECKING:
-    from hashcache.layer import Call, Policy
+    from hashcache.call import Call, Policy
 
 R = TypeVar("R")
 

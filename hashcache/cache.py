@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, over
 from hashcache import canonical, entry
 from hashcache.canonical import Sink, handles
 from hashcache.codec import Codec
-from hashcache.decorator import Cached, Options, Settings
+from hashcache.decorator import Cached
 from hashcache.errors import (
     OptionError,
     StoreWarning,
@@ -23,6 +23,7 @@ from hashcache.form import Mmap, Pickle
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
 from hashcache.lock import Flights
+from hashcache.options import Options, Settings
 from hashcache.recent import Recent
 from hashcache.statistics import EVICTED, Statistics
 from hashcache.stores import DirectoryStore, Store

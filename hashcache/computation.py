@@ -33,7 +33,8 @@ from hashcache.preview import preview
 from hashcache.statistics import BYTES_WRITTEN, SECONDS_SPENT
 
 if TYPE_CHECKING:
-    from hashcache.layer import Call, Layer, Policy
+    from hashcache.call import Call, Policy
+    from hashcache.layer import Layer
     from hashcache.replay import Before
 
 Encoded = tuple[str, Payload]

@@ -4,38 +4,34 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
     Concatenate,
     Generic,
-    Literal,
-    NamedTuple,
     ParamSpec,
-    TypedDict,
     TypeVar,
     overload,
 )
 
-from hashcache.canonical import RELAXATIONS, Sink, handles
+from hashcache.bound import BoundCached
+from hashcache.call import Call, Policy
+from hashcache.canonical import Sink, handles
 from hashcache.digest import DIGEST_SIZE, digest_frames, frame_head
 from hashcache.errors import OptionError, UnbindableError, UncacheableWarning, UncanonicalError
 from hashcache.explain import Explanation, explain
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.key import group_name
-from hashcache.layer import Call, Layer, Policy
+from hashcache.layer import Layer
 from hashcache.mutation import digest_argument
+from hashcache.options import Options
 from hashcache.recent import MISS, exact_token
 from hashcache.roads import MARKS, Road, answer_coroutine, mark, road_of
 from hashcache.signature import Signature
 from hashcache.statistics import long_form, short_form, summed
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
-    from hashcache.policy import Size
-    from hashcache.terms import Terms
     from hashcache.verification import Verification
 
 P = ParamSpec("P")
@@ -44,92 +40,6 @@ R = TypeVar("R")
 S = TypeVar("S")
 
 _SHARING = frame_head("sharing", DIGEST_SIZE)
-_CHOICES = {"mutation": ("warn", "error", "replay", "ignore"), "on_uncacheable": ("warn", "raise", "ignore")}
-
-
-class Settings(TypedDict, total=False):
-    """The options of one decorated function as keyword arguments; `Cache.__call__` says what each does."""
-
-    name: str
-    version: str
-    ignore: tuple[str, ...]
-    depends_on: tuple[Any, ...]
-    mutation: Literal["warn", "error", "replay", "ignore"]
-    on_uncacheable: Literal["warn", "raise", "ignore"]
-    strict: bool
-    relax: tuple[str, ...]
-    cache_exceptions: tuple[type[Exception], ...]
-    lock_timeout: float
-    expires: timedelta | float | None
-    validate: Callable[..., Any] | None
-    audit: float
-    max_size: Size | None
-    max_age: timedelta | float | None
-
-
-class Options(NamedTuple):
-    """The same, checked and with defaults."""
-
-    name: str | None = None
-    version: str = ""
-    ignore: tuple[str, ...] = ()
-    depends_on: tuple[Any, ...] = ()
-    mutation: str = "warn"
-    on_uncacheable: str = "warn"
-    strict: bool = False
-    relax: tuple[str, ...] = ()
-    cache_exceptions: tuple[type[Exception], ...] = ()
-    lock_timeout: float = 600.0
-    expires: timedelta | float | None = None
-    validate: Callable[..., Any] | None = None
-    audit: float = 0.0
-    max_size: Size | None = None
-    max_age: timedelta | float | None = None
-
-    @classmethod
-    def of(cls, settings: Mapping[str, Any]) -> Options:
-        """Return the options of these settings; raise `OptionError` for one that does not exist."""
-        unknown = [name for name in settings if name not in cls._fields]
-        if unknown:
-            raise OptionError(f"there is no option {unknown[0]!r}; there are {', '.join(cls._fields)}")
-        options = cls(**settings)
-        options._check()
-        return options
-
-    def _check(self) -> None:
-        for option, choices in _CHOICES.items():
-            if getattr(self, option) not in choices:
-                raise OptionError(
-                    f"{option}={getattr(self, option)!r}; it can be one of {', '.join(choices)}"
-                )
-        for option in ("ignore", "relax", "depends_on"):
-            if isinstance(getattr(self, option), str):
-                raise OptionError(f"{option}={getattr(self, option)!r} is a string; pass a tuple")
-        unknown = set(self.relax) - RELAXATIONS
-        if unknown:
-            raise OptionError(
-                f"relax={sorted(unknown)} is unknown; there is {', '.join(sorted(RELAXATIONS))}"
-            )
-        kinds = self.cache_exceptions
-        if not isinstance(kinds, tuple) or not all(
-            isinstance(kind, type) and issubclass(kind, Exception) for kind in kinds
-        ):
-            raise OptionError(f"cache_exceptions={kinds!r}; pass a tuple of classes of exceptions")
-        if isinstance(self.audit, bool) or not (
-            isinstance(self.audit, (int, float)) and 0 <= self.audit <= 1
-        ):
-            raise OptionError(f"audit={self.audit!r}; pass the part of the hits to compute again, 0 to 1")
-        if self.mutation == "replay" and (self.validate is not None or self.audit):
-            # To read such a result is to change the arguments, after which it cannot be refused any more.
-            raise OptionError("validate= and audit= do not go with mutation='replay'")
-
-    def terms(self) -> Terms | None:
-        """Return on what terms a stored result may be used; None if on any."""
-        if self.expires is None and self.validate is None:
-            return None
-        from hashcache.terms import Terms  # which only those who have terms pay for
-
-        return Terms(self.expires, self.validate)
 
 
 class Cached(Generic[P, R]):
@@ -395,78 +305,6 @@ class Cached(Generic[P, R]):
             )
 
 
-class BoundCached(Generic[P, R]):
-    """A cached method bound to its instance; every question takes the arguments without ``self``."""
-
-    def __init__(self, cached: Cached[..., R], instance: object) -> None:
-        self.__func__ = cached
-        self.__self__ = instance
-        self.__wrapped__ = functools.partial(cached.__wrapped__, instance)
-        self.__name__ = getattr(cached, "__name__", "")
-        self.__qualname__ = getattr(cached, "__qualname__", "")
-        self.__doc__ = cached.__doc__
-
-    def __repr__(self) -> str:
-        return f"<bound {self.__func__!r} of {self.__self__!r}>"
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return getattr, (self.__self__, self.__name__)  # as methods are
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, BoundCached):
-            return NotImplemented
-        return self.__func__ is other.__func__ and self.__self__ is other.__self__
-
-    def __hash__(self) -> int:
-        return hash((id(self.__func__), id(self.__self__)))
-
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Return what the method returns, from the store where it is there."""
-        return self.__func__(self.__self__, *args, **kwargs)
-
-    def uncached(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Call the method itself; nothing is looked up or stored."""
-        return self.__func__.uncached(self.__self__, *args, **kwargs)
-
-    def refresh(self, *args: P.args, **kwargs: P.kwargs) -> R:
-        """Compute whatever is stored, and store the result."""
-        return self.__func__.refresh(self.__self__, *args, **kwargs)
-
-    def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
-        """Return the key that this call would use, without calling."""
-        return self.__func__.key(self.__self__, *args, **kwargs)
-
-    cache_key = key
-
-    def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Return whether this call would be a hit."""
-        return self.__func__.is_cached(self.__self__, *args, **kwargs)
-
-    def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
-        """Return whether this call would be a hit and, if not, why."""
-        return self.__func__.explain(self.__self__, *args, **kwargs)
-
-    def verify(self, *args: P.args, **kwargs: P.kwargs) -> Verification:
-        """Compute again what is stored of this call, and return both, and how they differ."""
-        return self.__func__.verify(self.__self__, *args, **kwargs)
-
-    def forget(self, *args: P.args, **kwargs: P.kwargs) -> bool:
-        """Delete the stored result of this call; return whether there was one."""
-        return self.__func__.forget(self.__self__, *args, **kwargs)
-
-    def clear(self) -> int:
-        """Delete all stored results of the method, for every instance."""
-        return self.__func__.clear()
-
-    def entries(self) -> Iterator[dict[str, Any]]:
-        """Yield the headers of all stored results of the method."""
-        return self.__func__.entries()
-
-    def stats(self, *, all_processes: bool = False, details: bool = False) -> dict[str, Any]:
-        """Return the counts of the method, for every instance."""
-        return self.__func__.stats(all_processes=all_processes, details=details)
-
-
 @handles(Cached)
 def _cached(value: Cached[..., Any], sink: Sink) -> None:
     # An edit in a cached callee has to reach every caller: it is the function, not the wrapper, that counts.
@@ -477,9 +315,3 @@ def _cached(value: Cached[..., Any], sink: Sink) -> None:
     own = {name: part for name, part in vars(value).items() if name[:2] != "__" and name not in MARKS}
     sink.walk.mutable = True
     sink.part("%s", ".__dict__", own)
-
-
-@handles(BoundCached)
-def _bound_cached(value: BoundCached[..., Any], sink: Sink) -> None:
-    sink.part(".%s", "__func__", value.__func__)
-    sink.part(".%s", "__self__", value.__self__)

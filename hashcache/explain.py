@@ -7,8 +7,8 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from hashcache.call import Call
 from hashcache.key import Key
-from hashcache.layer import Call
 from hashcache.parts import Part
 
 if TYPE_CHECKING:

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
-from collections.abc import Awaitable, Callable, Hashable, Iterator, Mapping, Sequence
-from types import FunctionType
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
-from hashcache.codec import Codec, Payload
+from hashcache.call import Call, Policy
+from hashcache.codec import Codec
 from hashcache.computation import Computation, Raised
-from hashcache.digest import DIGEST_SIZE, Framed, digest_frame, digest_frames, frame_head
-from hashcache.distributions import origin_of_code
+from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.errors import (
     CompressionError,
     RefusedCodecError,
@@ -21,11 +20,11 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
-from hashcache.fingerprint import Fingerprint, fingerprint
+from hashcache.fingerprint import Fingerprint
 from hashcache.form import COMPRESSED, Form, Mmap, Pickle
-from hashcache.key import Key, group_name
+from hashcache.key import group_name
 from hashcache.lock import StoreLock, Ticket
-from hashcache.mutation import Argument, changed_values, digest_argument
+from hashcache.mutation import changed_values, digest_argument
 from hashcache.parts import Part
 from hashcache.preview import preview
 from hashcache.recent import MISS, is_immutable, size_of
@@ -35,10 +34,9 @@ if TYPE_CHECKING:
     from datetime import timedelta
 
     from hashcache.cache import Cache
-    from hashcache.decorator import Cached, Settings
+    from hashcache.decorator import Cached
+    from hashcache.options import Settings
     from hashcache.policy import Size
-    from hashcache.reach import Reach
-    from hashcache.terms import Refusal, Terms
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -47,123 +45,6 @@ _KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _LONGEST_NAME = 100
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
-
-
-class Call:
-    """One call of a cached function, with its key and what the key was made from."""
-
-    # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
-    __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "refused",
-        "relax", "renew", "short", "terms", "version",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        layer: Layer,
-        function: str,
-        digest: bytes,
-        version: str,
-        fingerprint: Fingerprint,
-        arguments: list[Argument],
-        renew: Callable[[], Fingerprint],
-        relax: tuple[str, ...] = (),
-        short: Hashable = None,
-    ) -> None:
-        self.layer = layer
-        self.function = function
-        self.digest = digest
-        self.version = version
-        self.fingerprint = fingerprint
-        self.arguments = arguments
-        self.renew = renew
-        self.relax = relax
-        self.short = short  # under which this process may keep a scalar result
-        self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
-        self.listed: list[Part] | None = None  # own parts, once they were asked for
-        self.reach: Reach | None = None  # what the call can change, where changes are repeated
-        self.terms: Terms | None = None  # on which a stored result may be used
-        self.refused: Refusal | None = None  # why what is stored may not, once it was found
-
-    def replays(self, reach: Reach) -> None:
-        """Let a hit repeat what the call changes in reach."""
-        from hashcache.replay import REPLAY, replay
-
-        self.reach = reach
-        self.decoders = {REPLAY: lambda payload: replay(payload, reach, self.layer.codecs)}
-
-    @property
-    def key(self) -> Key:
-        """What the call is looked up under, for people."""
-        return Key(self.layer.name, self.function, self.digest.hex())
-
-    @property
-    def name(self) -> str:
-        """Where a store keeps the result."""
-        return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
-
-    def anew(self) -> Call:
-        """Return the same call with the key that it has now."""
-        found = self.renew()
-        frames = self.layer.prepare(self.function, self.version, self.relax, found)
-        arguments = [digest_argument(known.name, known.value, self.relax) for known in self.arguments]
-        for argument in arguments:
-            frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
-        digest = digest_frames(frames)
-        return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
-
-    def known(self, created: float, seconds: float) -> dict[str, Any]:
-        """Return what those who validate a stored result of this call may want to know of it."""
-        return {
-            "function": self.function,
-            "key": str(self.key),
-            "arguments": {argument.name: argument.value for argument in self.arguments},
-            "created": created,
-            "seconds": seconds,
-        }
-
-    def own_parts(self) -> list[Part]:
-        """Return what went into the key besides the fingerprint: salt and arguments.
-
-        As they are at the first time of asking; after the call they may be something else.
-        """
-        if self.listed is None:
-            self.listed = self._list_own_parts()
-        return self.listed
-
-    def _list_own_parts(self) -> list[Part]:
-        from hashcache.inside import look_inside  # which a call that finds its result does not need
-
-        parts = self.layer.salt_parts(self.version)
-        if self.relax:
-            text = ",".join(sorted(self.relax))
-            parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))
-        for argument, inside in zip(self.arguments, look_inside(self.arguments), strict=True):
-            tag, value = f"argument {argument.name}", argument.value
-            origins = () if argument.walk is None else argument.walk.origins
-            # Already in the digest above; listed so that a changed callback can say what changed.
-            is_callback = isinstance(value, FunctionType) and origin_of_code(value) is None
-            listed = fingerprint(value).parts if is_callback else ()
-            text = preview(value)
-            parts.append(
-                Part("", tag, argument.digest, text, origins=origins, refers=is_callback, inside=inside)
-            )
-            parts += [
-                part._replace(owner=tag, tag=part.name, shown_owner=tag, shown_tag=part.label)
-                for part in listed
-            ]
-        # What the walks made for themselves, such as lists of the strings in a frame, is not to outlive this.
-        for argument in self.arguments:
-            argument.walk = None
-        if self.reach is not None:
-            parts.append(Part("", "sharing", self.reach.digest, self.reach.text))
-        return parts
-
-    def parts(self) -> list[Part]:
-        """Return everything that went into the key, in a stable order."""
-        from hashcache.inside import captured_parts
-
-        return [*self.own_parts(), *captured_parts(self.fingerprint)]
 
 
 class Layer:
@@ -235,7 +116,8 @@ class Layer:
 
     def wrap(self, function: Callable[P, R], **options: Unpack[Settings]) -> Cached[P, R]:
         """Return the function with its results kept in this layer; options are those of `hashcache`."""
-        from hashcache.decorator import Cached, Options
+        from hashcache.decorator import Cached
+        from hashcache.options import Options
 
         return Cached(function, self, Options.of(options))
 
@@ -519,24 +401,3 @@ class Layer:
         except Exception as error:
             self.store_failed("write", error, Counter())
             return False
-
-
-class Policy:
-    """How a cached function wants its calls treated, and where it counts them."""
-
-    def __init__(
-        self,
-        mutation: str,
-        on_uncacheable: str,
-        stats: Counter[str],
-        cache_exceptions: tuple[type[Exception], ...] = (),
-        lock_timeout: float = 600.0,
-        audit: float = 0.0,
-    ) -> None:
-        self.mutation = mutation
-        self.on_uncacheable = on_uncacheable
-        self.stats = stats
-        self.cache_exceptions = cache_exceptions
-        self.lock_timeout = lock_timeout
-        self.audit = audit
-        self.seconds: float | None = None  # how long the last computation took

@@ -13,8 +13,8 @@ from hashcache.recent import MISS
 from hashcache.roads import YIELDED, Items, answer_generator
 
 if TYPE_CHECKING:
+    from hashcache.call import Call
     from hashcache.decorator import Cached
-    from hashcache.layer import Call
 
 
 class Verification:

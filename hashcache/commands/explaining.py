@@ -13,9 +13,10 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from hashcache.bound import BoundCached
 from hashcache.cache import Cache, hashcache
 from hashcache.commands.printing import complain, digest_of, say, size_of, time_of
-from hashcache.decorator import BoundCached, Cached
+from hashcache.decorator import Cached
 from hashcache.errors import HashCacheError
 from hashcache.explain import Explanation, listing, rows_of, why_computed
 

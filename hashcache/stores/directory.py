@@ -195,7 +195,7 @@ class DirectoryStore:
             if size is None:
                 handle = os.open(self._path(name), _READING)
             else:
-                handle = _open_unnoticed(self._path(name))
+                handle = _open_unnoticed(self._path(name), _READING)
         except (FileNotFoundError, NotADirectoryError):
             self._exists()  # or something else is in its place
             return None

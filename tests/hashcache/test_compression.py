@@ -252,7 +252,7 @@ def test_a_frame_that_was_tampered_with_is_a_miss(location: Path) -> None:
     cached = Cache(location, compress="zstd")(even)
     cached(50_000)
     data = stored(cached, 50_000).read_bytes()
-    codec, payload, _ = entry.unpack(data, bytes.fromhex(cached.key(50_000)))
+    codec, payload, *_ = entry.unpack(data, bytes.fromhex(cached.key(50_000)))
     for damaged in (payload.frames[0][:-1], payload.frames[0][1:], b"", b"\x28\xb5\x2f\xfd" * 100):
         frames = [damaged, payload.frames[1]]
         pieces = entry.pack(
