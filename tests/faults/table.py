@@ -50,7 +50,7 @@ its time goes from the first call to the last answer.
 Row = Callable[[Path], Report]
 ROWS: dict[str, tuple[str, Row]] = {
     "the n-th operation fails": ("calls", lambda place: injection.sweep(place, SUBJECTS)),
-    "entries are damaged": ("calls", damage.sweep),
+    "entries are damaged": ("reads", damage.sweep),
     "calls are interrupted by signals": ("interrupts", lambda place: kills.interrupt(place, 2000)),
     "processes are killed, fork": ("kills", lambda place: kills.loop(place, 500)),
     "processes are killed, spawn": ("kills", lambda place: kills.loop(place, 30, "spawn")),
