@@ -74,6 +74,8 @@ NAMES = 30
 def fresh() -> Any:
     """Return the function anew, from its source: nothing of it has been seen before."""
     program = types.ModuleType("program")
+    program.__file__ = "program.py"
+    sys.modules["program"] = program  # as modules are whose functions are called
     exec(compile(SOURCE, "program.py", "exec", dont_inherit=True), vars(program))
     return vars(program)["f"]
 
