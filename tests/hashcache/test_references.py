@@ -5,7 +5,9 @@ from __future__ import annotations
 import copy
 import pickle
 
-from hashcache import hashcache
+import pytest
+
+from hashcache import Cache, hashcache, layer
 
 
 class Model:
@@ -42,3 +44,21 @@ def test_another_function_put_in_the_place_of_the_wrapped_one_is_called_and_coun
     assert [f(3), f(3)] == [3, 3]
     f.__wrapped__ = lambda x: x * 10
     assert [f(3), f(3)] == [30, 30]
+
+
+def test_minor_versions_of_python_share_a_store_and_no_results(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plus(x: int) -> int:
+        return x + 1
+
+    own = cache(plus)
+    assert own(1) == 2
+    with monkeypatch.context() as other:
+        other.setattr(layer, "_PYTHON", "3.99")
+        theirs = cache(plus)
+        assert not theirs.is_cached(1)
+        assert theirs.explain(1).reason.startswith("python 3.")
+        assert theirs(1) == 2
+        assert len(list(cache.entries())) == 2
+    assert cache(plus).is_cached(1)
