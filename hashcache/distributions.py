@@ -18,14 +18,14 @@ PYTHON = f"Python {sys.version_info.major}.{sys.version_info.minor}"
 @functools.lru_cache(maxsize=1)
 def _roots() -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Return the folders of installed packages and those of the standard library."""
-    import site
-    import sysconfig
+    import site  # `sysconfig` would say the same, and takes longer than all the rest of a first hit
 
-    paths = sysconfig.get_paths()
-    packages = {paths["purelib"], paths["platlib"], *site.getsitepackages()}
+    packages = set(site.getsitepackages())
     if site.ENABLE_USER_SITE:
         packages.add(site.getusersitepackages())
-    library = {paths["stdlib"], paths["platstdlib"], os.path.join(paths["platstdlib"], "lib-dynload")}
+    version = f"python{sys.version_info.major}.{sys.version_info.minor}"
+    library = {os.path.dirname(os.__file__), os.path.join(sys.base_exec_prefix, sys.platlibdir, version)}
+    library |= {os.path.join(folder, "lib-dynload") for folder in library}
 
     def normal(names: set[str]) -> tuple[str, ...]:
         both = {os.path.abspath(name) for name in names} | {os.path.realpath(name) for name in names}

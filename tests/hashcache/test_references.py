@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import copy
+import os
 import pickle
+import sysconfig
 
 import pytest
 
-from hashcache import Cache, hashcache, layer
+from hashcache import Cache, distributions, hashcache, layer
 
 
 class Model:
@@ -62,3 +64,12 @@ def test_minor_versions_of_python_share_a_store_and_no_results(
         assert theirs(1) == 2
         assert len(list(cache.entries())) == 2
     assert cache(plus).is_cached(1)
+
+
+def test_installed_code_is_where_python_says_that_it_is() -> None:
+    packages, library = distributions._roots()
+    paths = sysconfig.get_paths()
+    for name, roots in {"purelib": packages, "platlib": packages, "stdlib": library}.items():
+        assert any(f"{paths[name]}{os.sep}".startswith(root) for root in roots), name
+    compiled = os.path.join(sysconfig.get_config_var("DESTSHARED") or paths["stdlib"], "_json.so")
+    assert distributions.origin_of_file(compiled) == distributions.PYTHON
