@@ -12,7 +12,6 @@ import sys
 import time
 import weakref
 from collections.abc import Iterator, Sequence
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from hashcache.codec import Buffer
@@ -40,7 +39,6 @@ _SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the 
 _DIGITS = 32  # of a key
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _UNNOTICED = getattr(os, "O_NOATIME", 0)
-_TRUSTED_FOR = 0.02  # seconds in which a reader does not look at the directory again
 
 
 class _Map(mmap.mmap):
@@ -156,7 +154,6 @@ class DirectoryStore:
         self._format = _SHARED_FORMAT if shared else _FORMAT
         self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
-        self._trusted_until = 0.0
         self._seal: Seal | None = None
         if shared:
             from hashcache.stores.seal import Seal  # which only those load who share
@@ -185,10 +182,8 @@ class DirectoryStore:
         UntrustedEntryError
             They are not sealed with the key, where the directory is shared.
         """
-        if monotonic() > self._trusted_until:
-            if not self._exists():
-                return None
-            self._trusted_until = monotonic() + _TRUSTED_FOR
+        if not self._exists():
+            return None
         if self._seal is not None:
             return self._get_sealed(self._seal, name, size, mode)
         try:
@@ -434,7 +429,6 @@ class DirectoryStore:
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
-        self._trusted_until = 0.0
         try:
             status = os.lstat(self._root) if self._seal is None else os.stat(self._root)
         except (FileNotFoundError, NotADirectoryError):

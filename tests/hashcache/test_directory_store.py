@@ -27,14 +27,6 @@ def place(tmp_path: Path) -> Path:
     return tmp_path / "deep" / "store"
 
 
-@pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
-    """The time that stores see."""
-    now = [100.0]
-    monkeypatch.setattr(directory, "monotonic", lambda: now[0])
-    return now
-
-
 def files(place: Path) -> list[Path]:
     return [path for path in sorted(place.rglob("*")) if path.is_file()]
 
@@ -74,32 +66,15 @@ def refuses(store: Store, error: type[OSError]) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777, 0o1777])
-def test_a_directory_that_others_can_write_to_is_refused_until_that_is_mended(
-    place: Path, mode: int, clock: list[float]
-) -> None:
+def test_a_directory_that_others_can_write_to_is_refused_until_that_is_mended(place: Path, mode: int) -> None:
     DirectoryStore(place).put(A, [b"mine"])
     used = DirectoryStore(place)
     assert used.get(A) == b"mine"
     place.chmod(mode)
-    clock[0] += 0.021
     for store in (DirectoryStore(place), used):
         refuses(store, PermissionError)
     place.chmod(0o700)
     assert used.get(A) == b"mine"
-
-
-def test_a_reader_trusts_what_it_looked_at_for_a_moment_only(place: Path, clock: list[float]) -> None:
-    store = DirectoryStore(place)
-    store.put(A, [b"mine"])
-    clock[0] += 1
-    assert store.get(A) == b"mine"
-    place.chmod(0o777)
-    clock[0] += 0.019
-    assert store.get(A) == b"mine"
-    with pytest.raises(PermissionError):
-        list(store.names())  # whoever does not read one entry looks every time
-    with pytest.raises(PermissionError):
-        store.get(A)
 
 
 def test_a_directory_of_somebody_else_is_refused(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
