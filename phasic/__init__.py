@@ -6,18 +6,35 @@ that is asked for.
 
 from __future__ import annotations
 
-from phasic import models
+from phasic import models, trace_cache
 from phasic.arrays import GraphArrays
+from phasic.caches import (
+    cache_info,
+    clear_caches,
+    clear_jax_cache,
+    clear_model_cache,
+    get_all_cache_stats,
+    get_graph_cache_stats,
+    get_trace_cache_stats,
+    print_all_cache_info,
+    print_graph_cache_info,
+    print_jax_cache_info,
+    print_model_cache_info,
+    print_trace_cache_info,
+)
 from phasic.errors import (
     AbsorptionError,
     CallbackError,
     GraphError,
+    OptionError,
     ParameterError,
     PhasicError,
     VertexNotFoundError,
 )
 from phasic.graph import Graph
 from phasic.initial import with_ipv
+from phasic.logs import set_log_level
+from phasic.settings import configure, get_config
 from phasic.vertex import Edge, Vertex
 
 __version__ = "0.1.0"
@@ -31,11 +48,28 @@ __all__ = [
     "Graph",
     "GraphArrays",
     "GraphError",
+    "OptionError",
     "ParameterError",
     "PhasicError",
     "Vertex",
     "VertexNotFoundError",
+    "cache_info",
     "callback",
+    "clear_caches",
+    "clear_jax_cache",
+    "clear_model_cache",
+    "configure",
+    "get_all_cache_stats",
+    "get_config",
+    "get_graph_cache_stats",
+    "get_trace_cache_stats",
     "models",
+    "print_all_cache_info",
+    "print_graph_cache_info",
+    "print_jax_cache_info",
+    "print_model_cache_info",
+    "print_trace_cache_info",
+    "set_log_level",
+    "trace_cache",
     "with_ipv",
 ]

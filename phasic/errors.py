@@ -29,3 +29,7 @@ class AbsorptionError(PhasicError, ArithmeticError):
     def __init__(self, message: str, vertex: int | None = None) -> None:
         super().__init__(message)
         self.vertex = vertex
+
+
+class OptionError(PhasicError, ValueError):
+    """A setting of the package is unknown, or has a value that it cannot have."""

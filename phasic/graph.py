@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from phasic import matrices, state_space
+from phasic import matrices, settings, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.distribution import Distribution
@@ -41,9 +41,10 @@ class Graph(Distribution):
         Another name of the first argument where that is a number.
     theta_dim : int, optional
         The number of parameters; it is checked against the callback and not passed to it.
-    cache_graph, cache_trace, cache_moments : bool
+    cache_graph, cache_trace, cache_moments : bool, optional
         Whether exploring, recording the elimination, and moments are looked up in the cache first. They
-        change how long an answer takes, never the answer.
+        change how long an answer takes, never the answer. Default: what `phasic.configure` was told, else
+        no.
     **parameters
         Passed to every call of the callback, unchanged: an int stays an int (the C++ package of this
         name makes it a float), so that a parameter can index or size something. ``indexer`` is
@@ -75,14 +76,16 @@ class Graph(Distribution):
         *,
         state_length: int | None = None,
         theta_dim: int | None = None,
-        cache_graph: bool = False,
-        cache_trace: bool = False,
-        cache_moments: bool = False,
+        cache_graph: bool | None = None,
+        cache_trace: bool | None = None,
+        cache_moments: bool | None = None,
         **parameters: Any,
     ) -> None:
-        self.cache_graph = bool(cache_graph if graph_cache is None else graph_cache)
-        self.cache_trace = bool(cache_trace)
-        self.cache_moments = bool(cache_moments)
+        defaults = settings.get_config()
+        cache_graph = cache_graph if graph_cache is None else graph_cache
+        self.cache_graph = bool(defaults.cache_graph if cache_graph is None else cache_graph)
+        self.cache_trace = bool(defaults.cache_trace if cache_trace is None else cache_trace)
+        self.cache_moments = bool(defaults.cache_moments if cache_moments is None else cache_moments)
         self.indexer: Any = parameters.get("indexer")
         self.auxiliary: set[int] = set()
         self._callback: Callback | None = None

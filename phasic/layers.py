@@ -29,6 +29,7 @@ TRACES = Layer(
     salt=(TRACE_FORMAT, ORDER_VERSION),
 )
 MOMENTS = Layer("moments", salt=(ORDER_VERSION,))
+ALL = (GRAPHS, TRACES, MOMENTS)
 
 build_graph = GRAPHS.wrap(bare.explore)  # callback and parameters -> arrays of a graph
 record_trace = TRACES.wrap(bare.record)  # structure, never theta -> plan of elimination

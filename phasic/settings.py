@@ -1,0 +1,144 @@
+"""What holds for every graph unless the graph says otherwise."""
+
+from __future__ import annotations
+
+import logging
+import os
+from dataclasses import asdict, dataclass, replace
+from types import TracebackType
+from typing import Any
+
+from phasic.errors import OptionError
+
+_log = logging.getLogger(__name__)
+
+# Settings of the C++ package of this name, and why they have no effect here.
+_ELSEWHERE = {
+    "compute": "compiled kernels are used wherever they help",
+    "parallel_elimination": "components are eliminated one after another",
+    "parallel_elimination_min_subgraph": "components are eliminated one after another",
+    "parallel_elimination_max_concurrent": "components are eliminated one after another",
+    "svgd_strategy": "the strategy follows from the data",
+    "high_precision_mode": "elimination keeps its digits without",
+    "high_precision_bits": "elimination keeps its digits without",
+    "ill_condition_threshold": "elimination keeps its digits without",
+    "warn_on_ill_conditioning": "elimination keeps its digits without",
+    "reward_compute_cache": "cache_trace and cache_moments choose these layers",
+    "strict": "unknown settings are always refused",
+}
+_OTHER_NAMES = {"graph_cache": "cache_graph", "trace_cache": "cache_trace"}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Defaults of keywords of `Graph`, and where results are kept.
+
+    Attributes
+    ----------
+    cache_graph, cache_trace, cache_moments : bool
+        Whether graphs look up what was stored, unless they are told.
+    cache_dir : path or None
+        The directory of results that was set; None is that of `hashcache`.
+    """
+
+    cache_graph: bool = False
+    cache_trace: bool = False
+    cache_moments: bool = False
+    cache_dir: str | os.PathLike[str] | None = None
+
+
+_current = Settings()
+
+
+def get_config() -> Settings:
+    """Return the settings as they are.
+
+    Examples
+    --------
+    >>> import phasic
+    >>> phasic.get_config().cache_graph
+    False
+    """
+    return _current
+
+
+def configure(**settings: Any) -> Configured:
+    """Change settings from now on; as a context manager, until its end.
+
+    Parameters
+    ----------
+    cache_graph, cache_trace, cache_moments : bool
+        Whether graphs look up what was stored, unless they are told. ``graph_cache`` and ``trace_cache``
+        are other names of the first two.
+    cache_dir : path
+        The directory of results, as ``hashcache.location``.
+    verbose : bool
+        Say what is computed and why, as ``hashcache.verbose``.
+    **settings
+        Settings of the C++ package of this name are accepted; why one has no effect here is logged.
+
+    Raises
+    ------
+    OptionError
+        A setting is unknown, or has a value that it cannot have. Then none is changed.
+
+    Examples
+    --------
+    >>> import phasic
+    >>> with phasic.configure(cache_graph=True):
+    ...     graph = phasic.Graph(phasic.models.coalescent(4))
+    >>> graph.cache_graph
+    True
+    """
+    named = {_OTHER_NAMES.get(name, name): value for name, value in settings.items()}
+    if len(named) != len(settings):
+        raise OptionError(f"one setting was given by both of its names: {', '.join(sorted(settings))}")
+    known = set(asdict(_current)) | {"verbose"}
+    for name, value in named.items():
+        if name not in known and name not in _ELSEWHERE:
+            raise OptionError(f"there is no setting {name!r}; settings are {', '.join(sorted(known))}")
+        if name == "cache_dir":
+            if not isinstance(value, str | os.PathLike):
+                raise OptionError(f"cache_dir is {value!r}; pass the path of a directory")
+        elif name in known and not isinstance(value, bool):
+            raise OptionError(f"{name} is {value!r}; pass True or False")
+    for name in named.keys() & _ELSEWHERE.keys():
+        _log.info("the setting %s has no effect here: %s", name, _ELSEWHERE[name])
+    return Configured({name: value for name, value in named.items() if name in known})
+
+
+class Configured:
+    """Settings that were changed: as a context manager, the old ones hold again at the end."""
+
+    def __init__(self, changes: dict[str, Any]) -> None:
+        global _current
+        self._before = _current
+        self._verbose: bool | None = None
+        self._location: Any = None
+        if "verbose" in changes or "cache_dir" in changes:
+            self._tell_hashcache(changes)
+        _current = replace(_current, **{n: v for n, v in changes.items() if n != "verbose"})
+
+    def _tell_hashcache(self, changes: dict[str, Any]) -> None:
+        from phasic.layers import GRAPHS
+
+        if "verbose" in changes:
+            self._verbose, GRAPHS.cache.verbose = GRAPHS.cache.verbose, changes["verbose"]
+        if "cache_dir" in changes:
+            self._location, GRAPHS.cache.location = GRAPHS.cache.location, changes["cache_dir"]
+
+    def __enter__(self) -> Configured:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        global _current
+        _current = self._before
+        if self._verbose is not None or self._location is not None:
+            from phasic.layers import GRAPHS
+
+            if self._verbose is not None:
+                GRAPHS.cache.verbose = self._verbose
+            if self._location is not None:
+                GRAPHS.cache.location = self._location
