@@ -22,6 +22,7 @@ from phasic.caches import (
     print_model_cache_info,
     print_trace_cache_info,
 )
+from phasic.compilation import CompilationConfig
 from phasic.errors import (
     AbsorptionError,
     CallbackError,
@@ -44,6 +45,7 @@ callback = with_ipv
 __all__ = [
     "AbsorptionError",
     "CallbackError",
+    "CompilationConfig",
     "Edge",
     "Graph",
     "GraphArrays",

@@ -21,6 +21,25 @@ def directory() -> Path:
     return GRAPHS.cache.location / "jax"
 
 
+def use(folder: Path, least_seconds: float) -> None:
+    """Have JAX keep programs in a directory from now on, those that took so long to compile."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", float(least_seconds))
+    if jax.config.jax_compilation_cache_dir != str(folder):
+        jax.config.update("jax_compilation_cache_dir", str(folder))
+        compilation_cache.reset_cache()  # which would go on with the directory of its first use
+
+
+def backend_is_chosen() -> bool:
+    """Return whether JAX has computed something, so that its platform cannot change any more."""
+    from jax._src import xla_bridge
+
+    asked = getattr(xla_bridge, "backends_are_initialized", None)  # of no public name
+    return bool(asked()) if asked is not None else True
+
+
 def files(folder: Path) -> Iterator[tuple[Path, os.stat_result]]:
     """Yield the files that JAX has written to a directory."""
     with suppress(FileNotFoundError, NotADirectoryError):
