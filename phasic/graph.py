@@ -16,6 +16,7 @@ from phasic.building import Builder
 from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.samples import Samples
 from phasic.steps import Steps, select
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Weighting, given, linear, product
@@ -23,7 +24,7 @@ from phasic.weighting import Given, Weighting, given, linear, product
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution):
+class Graph(Distribution, Samples):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -396,6 +397,7 @@ class Graph(Distribution):
             "_weights": None,
             "_trace": None,
             "_factors": None,
+            "_walks": None,
         }
         return {**self._content(), **derived}
 
