@@ -16,6 +16,7 @@ from phasic.building import Builder
 from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.occupancy import Occupancy
 from phasic.samples import Samples
 from phasic.steps import Steps, select
 from phasic.vertex import Vertex
@@ -24,7 +25,7 @@ from phasic.weighting import Given, Weighting, given, linear, product
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution, Samples):
+class Graph(Distribution, Occupancy, Samples):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters

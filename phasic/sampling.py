@@ -91,7 +91,7 @@ def prepare(arrays: GraphArrays, weights: Floats, endless: bool = False) -> Walk
     trap = _reached_trap(arrays, offsets, targets, never)
     if not endless and never[:n].any():
         offsets, sources, targets, used = _edges(arrays, (weights > 0.0) & ~never[_sources(arrays)])
-    leave = np.bincount(_sources(arrays), weights * _outward(arrays), n)
+    leave: Floats = np.bincount(_sources(arrays), weights * _outward(arrays), n).astype(np.float64)
     scales = np.append(_stays(leave, arrays.discrete), 0.0)
     tables = _tables(arrays, arrays.start_weights, offsets, targets, weights[used])
     return Walks(tables, scales, arrays.discrete, never, trap)
@@ -200,11 +200,11 @@ def paths(walks: Walks, n: int, rng: np.random.Generator) -> list[Path]:
             follow(*walks._chain, uniforms, exponentials, at, clock, rows, times)
         ended += int((widths[rows] == 0).sum())
         pieces.append((rows.astype(np.int64), times))
-    rows = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in pieces)])
-    times = np.concatenate([np.zeros(0), *(times for _, times in pieces)])
-    ends = np.flatnonzero(widths[rows] == 0)[:n]
+    way = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in pieces)])
+    when = np.concatenate([np.zeros(0), *(times for _, times in pieces)])
+    ends = np.flatnonzero(widths[way] == 0)[:n]
     begins = np.append(0, ends[:-1] + 1) if n else ends
-    return [_path(walks, rows[a : b + 1], times[a : b + 1]) for a, b in zip(begins, ends, strict=True)]
+    return [_path(walks, way[a : b + 1], when[a : b + 1]) for a, b in zip(begins, ends, strict=True)]
 
 
 def stop_vertices(walks: Walks, t: float, n: int, rng: np.random.Generator) -> Integers:
