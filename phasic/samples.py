@@ -79,7 +79,7 @@ class Samples(ABC):
         >>> graph = Graph(models.coalescent(4))
         >>> bool((graph.sample(3, seed=1) == graph.sample(3, seed=1)).all())
         True
-        >>> abs(graph.sample(10_000, seed=1).mean() - graph.expectation()) < 0.05
+        >>> bool(abs(graph.sample(10_000, seed=1).mean() - graph.expectation()) < 0.05)
         True
         """
         from phasic import sampling
