@@ -66,7 +66,10 @@ class DistributionContext:
             `time` is not a finite number of at least 0 (a whole one for a discrete graph), or the
             states or edges of the graph have changed.
         """
-        length = self._step if time is None else float(time)
+        try:
+            length = self._step if time is None else float(time)
+        except (TypeError, ValueError):
+            length = np.nan
         if not 0.0 <= length < np.inf or (self._arrays.discrete and length != int(length)):
             kind = "a whole number of steps" if self._arrays.discrete else "a finite time"
             raise GraphError(f"a step of {time!r} was asked for; pass {kind}, 0 or more")
