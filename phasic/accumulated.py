@@ -88,7 +88,7 @@ def advanced(chain: Jumps, state: Floats, time: float) -> tuple[Floats, Floats]:
     """
     from phasic.kernels.accumulating import advance
 
-    edges = (chain.offsets, chain.targets, chain.probabilities, chain.stay)
+    edges = (chain.offsets, chain.targets, chain.probabilities, chain.stay, chain.reached)
     spent = np.zeros(state.size)
     left = chain.clock * time
     while True:

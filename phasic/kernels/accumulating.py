@@ -15,6 +15,7 @@ def advance(
     targets: Any,
     probabilities: Any,
     stay: Any,
+    reached: Any,
     state: Any,
     now: Any,
     later: Any,
@@ -31,6 +32,8 @@ def advance(
         One-step probabilities of edges by source.
     stay : float64[n]
         Probability of staying; one for absorbing vertices.
+    reached : bool[n]
+        Vertices that `state` leads to; the others stay at zero.
     state : float64[n]
         Distribution before the first jump; overwritten.
     now, later : float64[k]
@@ -68,7 +71,8 @@ def advance(
                 left_later += later[j]
             enough = True
             for v in range(n):
-                if moved[v] < 1e17 * total * left_now or spent[v] < 1e17 * total * left_later:
+                late = left_now * total > 1e-17 * moved[v] or left_later * total > 1e-17 * spent[v]
+                if reached[v] and late:
                     enough = False
                     break
             if enough:

@@ -19,6 +19,7 @@ from phasic.errors import GraphError
 from phasic.initial import Callback
 from phasic.models.blocks import NOTHING, Events, kinds, merging
 from phasic.models.checks import whole
+from phasic.state_space import smallest
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -111,10 +112,12 @@ def ancestral_start(states: ArrayLike, probabilities: ArrayLike) -> list[tuple[l
     """
     counts, p = np.asarray(states, dtype=np.int64), np.asarray(probabilities, dtype=np.float64)
     half = counts.shape[1] // 2
-    together = counts[:, :half] + counts[:, half:]
     kept = p > 0.0
-    merged, place = np.unique(together[kept], axis=0, return_inverse=True)
-    mass = np.bincount(place.ravel(), p[kept], len(merged))
+    together = smallest(counts[kept, :half] + counts[kept, half:])
+    rows = np.ascontiguousarray(together).view(np.dtype((np.void, together.dtype.itemsize * half)))
+    _, one, place = np.unique(rows.ravel(), return_index=True, return_inverse=True)  # fast on bytes
+    mass = np.bincount(place, p[kept], one.size)
+    merged = together[one]
     found = [(state.tolist(), float(m)) for state, m in zip(merged, mass, strict=True)]
     rest = 1.0 - float(mass.sum())
     ancestor = [0] * (half - 1) + [1]
