@@ -3,6 +3,14 @@
 Where absorption times have a closed form, the docstring gives it and the tests compare. Models with many
 states take ``vectorized=True`` and then return a callback for ``Graph(callback, vectorized=True)``, which
 makes the transitions of many states at once: the same graph, sooner.
+
+Examples
+--------
+>>> from phasic import Graph, models
+>>> graph = Graph(models.rabbits(2))
+>>> graph.update_weights([1.0, 1.0, 2.0, 4.0])
+>>> graph.states()[1:].tolist()
+[[2, 0], [1, 1], [0, 0], [0, 2], [0, 1], [1, 0]]
 """
 
 from __future__ import annotations
