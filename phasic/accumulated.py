@@ -27,7 +27,7 @@ class Jumps(NamedTuple):
 
     Attributes
     ----------
-    offsets, targets, probabilities : int64[n + 1], int64[m], float64[m]
+    offsets, targets, probabilities : int64[n + 1], int32[m], float64[m]
         One-step probabilities; those of states that cannot be reached have no meaning.
     stay : float64[n]
         Probability that a jump leads nowhere else.
@@ -39,7 +39,7 @@ class Jumps(NamedTuple):
     """
 
     offsets: Integers
-    targets: Integers
+    targets: NDArray[np.int32]
     probabilities: Floats
     stay: Floats
     clock: float
@@ -53,13 +53,14 @@ def jumps(arrays: GraphArrays, weights: Floats, start: Floats) -> Jumps:
 
     n = arrays.n_vertices
     sources = np.repeat(np.arange(n), np.diff(arrays.offsets))
-    rates = np.where(arrays.targets == sources, 0.0, weights)
+    targets = arrays.targets.astype(np.int32)
+    rates = np.where(targets == sources, 0.0, weights)
     reached = start > 0.0
-    reach(arrays.offsets, arrays.targets, rates > 0.0, reached)
+    reach(arrays.offsets, targets, rates > 0.0, reached)
     leave = np.where(reached, np.bincount(sources, rates, n), 0.0)
     clock = 1.0 if arrays.discrete or not leave.any() else float(leave.max())
     stay = np.maximum(0.0, 1.0 - leave / clock)
-    return Jumps(arrays.offsets, arrays.targets, rates / clock, stay, clock, reached, arrays.discrete)
+    return Jumps(arrays.offsets, targets, rates / clock, stay, clock, reached, arrays.discrete)
 
 
 def advanced(chain: Jumps, state: Floats, time: float) -> tuple[Floats, Floats]:

@@ -296,6 +296,6 @@ def _reached_trap(
     from phasic.kernels.structure import reach
 
     reached = arrays.alpha > 0.0
-    reach(offsets, targets, np.ones(targets.size, np.bool_), reached)
+    reach(offsets, targets.astype(np.int32), np.ones(targets.size, np.bool_), reached)
     trapped = np.flatnonzero(reached & never[:-1])
     return int(trapped[0]) if trapped.size else None

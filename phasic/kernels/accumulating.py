@@ -28,7 +28,7 @@ def advance(
 
     Parameters
     ----------
-    offsets, targets, probabilities : int64[n + 1], int64[m], float64[m]
+    offsets, targets, probabilities : int64[n + 1], int32[m], float64[m]
         One-step probabilities of edges by source.
     stay : float64[n]
         Probability of staying; one for absorbing vertices.
