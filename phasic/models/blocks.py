@@ -147,28 +147,29 @@ def _many(events: Events) -> Callable[[Integers], Vectorised]:
         number = np.where(x == y, counts[x] * (counts[x] - 1) // 2, counts[x] * counts[y])
         happens = (number > 0) & (into != IMPOSSIBLE)
         x, a, b, into, number = x[happens], a[happens], b[happens], into[happens], number[happens]
-        merged = states[rows[x]]
-        every = np.arange(x.size)
-        merged[every, a] -= 1
-        merged[every, b] -= 1
-        stays = into != NOTHING
-        merged[every[stays], into[stays]] += 1
         # Each present entry with what can happen to a single lineage of it.
         moving = states.sum(axis=1)[rows] > 1 if events.ends_alone else np.ones(rows.size, bool)
         z, single = _ranges(np.where(moving, firsts[entries], 0), np.where(moving, firsts[entries + 1], 0))
         _, first, second, slot = events.singles[single].T
-        changed = states[rows[z]]
-        every = np.arange(z.size)
-        changed[every, entries[z]] -= 1
-        changed[every, first] += 1
-        splits = second != NOTHING
-        changed[every[splits], second[splits]] += 1
 
         sources = np.concatenate([rows[x], rows[z]])
         order = np.argsort(sources, kind="stable")
+        sources = sources[order]
+        place = np.empty(order.size, dtype=np.int64)
+        place[order] = np.arange(order.size)
+        pair, alone = place[: x.size], place[x.size :]
+        following = states[sources]  # one copy, by far the most memory here
+        following[pair, a] -= 1
+        following[pair, b] -= 1
+        stays = into != NOTHING
+        following[pair[stays], into[stays]] += 1
+        following[alone, entries[z]] -= 1
+        following[alone, first] += 1
+        splits = second != NOTHING
+        following[alone[splits], second[splits]] += 1
         rates = np.concatenate([number, counts[z]])[order].astype(np.float64)
         slots = np.concatenate([events.pair_slots[a], slot])[order]
-        return sources[order], np.concatenate([merged, changed])[order], _rows(rates, slots)
+        return sources, following, _rows(rates, slots)
 
     def _rows(rates: Floats, slots: Integers) -> Floats:
         if events.n_parameters == 0:
