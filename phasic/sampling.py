@@ -7,6 +7,7 @@ of twenty walks are the ten walks that one gets by asking for ten.
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -200,11 +201,17 @@ def paths(walks: Walks, n: int, rng: np.random.Generator) -> list[Path]:
             follow(*walks._chain, uniforms, exponentials, at, clock, rows, times)
         ended += int((widths[rows] == 0).sum())
         pieces.append((rows.astype(np.int64), times))
-    way = np.concatenate([np.zeros(0, np.int64), *(rows for rows, _ in pieces)])
-    when = np.concatenate([np.zeros(0), *(times for _, times in pieces)])
-    ends = np.flatnonzero(widths[way] == 0)[:n]
-    begins = np.append(0, ends[:-1] + 1) if n else ends
-    return [_path(walks, way[a : b + 1], when[a : b + 1]) for a, b in zip(begins, ends, strict=True)]
+    if n == 0:
+        return []
+    way = np.concatenate([rows for rows, _ in pieces])
+    when = np.concatenate([times for _, times in pieces])
+    ends = np.flatnonzero(widths[way] == 0)[:n] + 1
+    begins = np.append(0, ends[:-1])
+    way, when = np.insert(way[: ends[-1]], begins, 0), np.insert(when[: ends[-1]], begins, 0.0)
+    somewhere = way != walks.nowhere
+    way, when = way[somewhere], when[somewhere]
+    bounds = [*np.flatnonzero(way == 0).tolist(), way.size]
+    return [Path(way[a:b], when[a:b]) for a, b in itertools.pairwise(bounds)]
 
 
 def stop_vertices(walks: Walks, t: float, n: int, rng: np.random.Generator) -> Integers:
@@ -230,12 +237,6 @@ def _blocks(rng: np.random.Generator) -> Iterator[tuple[Floats, Floats]]:
     while True:
         yield rng.random(size), rng.standard_exponential(size)
         size = min(2 * size, most)
-
-
-def _path(walks: Walks, rows: Integers, times: Floats) -> Path:
-    if rows[0] == walks.nowhere:
-        return Path(np.zeros(1, np.int64), np.zeros(1))
-    return Path(np.append(0, rows), np.append(0.0, times))
 
 
 def _sources(arrays: GraphArrays) -> Integers:
