@@ -226,6 +226,45 @@ def test_the_joint_spectrum_without_migration(split):
     assert spectrum == pytest.approx(exact, rel=1e-12)
 
 
+@pytest.mark.parametrize("theta", [[1.0, 1.0, 0.4, 0.4], [1.0, 3.0, 0.2, 0.7]])
+def test_blocks_in_two_populations_have_the_time_of_lineages_in_them(theta):
+    def lineages(state):
+        a, b = state.tolist()
+        moves = [
+            ([a - 1, b], [a * (a - 1) / 2, 0, 0, 0]),
+            ([a, b - 1], [0, b * (b - 1) / 2, 0, 0]),
+            ([a - 1, b + 1], [0, 0, a, 0]),
+            ([a + 1, b - 1], [0, 0, 0, b]),
+        ]
+        return [(new, rate) for new, rate in moves if any(rate)] if a + b > 1 else []
+
+    blocks, counts = Graph(models.isolation_with_migration(3, 2)), Graph(lineages, ipv=[3, 2])
+    for graph in (blocks, counts):
+        graph.update_weights(theta)
+    assert blocks.moments(3) == pytest.approx(counts.moments(3), rel=1e-12)
+
+
+@pytest.mark.parametrize("split", [0.2, 1.5])
+def test_the_joint_spectrum_is_that_of_dense_algebra(split):
+    from scipy.linalg import expm
+
+    theta, rate = [1.0, 2.5, 0.3, 0.8], 0.6
+    first, before = Graph(models.isolation_with_migration(2, 2)), Graph(models.ancestral_coalescent(2, 2))
+    first.update_weights(theta)
+    before.update_weights([rate])
+    ipv, s, states, _ = first.as_matrices()
+    _, s_before, states_before, _ = before.as_matrices()
+    kinds = models.kinds(2, 2)
+    together = states[:, : len(kinds)] + states[:, len(kinds) :]
+    join = (together[:, None] == states_before[None]).all(axis=2).astype(float)
+    moved = expm(s * split)
+    lengths = ipv @ np.linalg.solve(-s, np.eye(len(s)) - moved) @ together
+    lengths = lengths + ipv @ moved @ join @ np.linalg.solve(-s_before, states_before)
+    exact = np.zeros((3, 3))
+    exact[tuple(kinds.T)] = lengths
+    assert models.joint_spectrum(2, 2, theta, rate, split) == pytest.approx(exact, rel=1e-11)
+
+
 def test_a_split_long_ago_leaves_the_first_epoch_alone():
     theta = [1.0, 2.0, 0.3, 0.7]
     graph = Graph(models.isolation_with_migration(2, 2))
