@@ -16,7 +16,9 @@ from phasic.building import Builder
 from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
+from phasic.samples import Samples
 from phasic.steps import Steps, select
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Weighting, given, linear, product
@@ -24,7 +26,7 @@ from phasic.weighting import Given, Weighting, given, linear, product
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution, Pictures):
+class Graph(Distribution, Occupancy, Samples, Pictures):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -400,6 +402,7 @@ class Graph(Distribution, Pictures):
             "_weights": None,
             "_trace": None,
             "_factors": None,
+            "_walks": None,
         }
         return {**self._content(), **derived}
 
