@@ -17,13 +17,14 @@ from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.steps import Steps, select
+from phasic.transformations import Transformations
 from phasic.vertex import Vertex
-from phasic.weighting import Given, Weighting, given, linear, product
+from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution):
+class Graph(Transformations, Distribution):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -91,6 +92,7 @@ class Graph(Distribution):
         self._builder: Builder | None = None
         self._theta: Floats | None = None
         self._weighting: Weighting = linear
+        self._reading: Reading | None = None
         self._weights: Floats | None = None
         if (callback is None) == (state_length is None):
             raise CallbackError("pass a callback, a state length or a graph, and only one of them")
@@ -102,6 +104,8 @@ class Graph(Distribution):
             names = ["ipv"] * (ipv is not None) + list(parameters)
             raise GraphError(f"{', '.join(names)} can only be given with a callback, not with {source!r}")
         elif isinstance(source, Graph):
+            if not isinstance(self, type(source)):
+                raise GraphError(f"a {type(source).__name__} is more than a Graph; copy it by its clone()")
             flags = {name: getattr(self, name) or getattr(source, name) for name in _FLAGS}
             self.__dict__.update({**source._content(), **flags})
         elif isinstance(source, int | np.integer) and not isinstance(source, bool):
@@ -157,6 +161,11 @@ class Graph(Distribution):
 
     def changing(self) -> Builder:
         """Return the builder for a change, and forget what was derived from the content so far."""
+        if self._reading not in (None, shares):
+            raise GraphError(
+                "the weights of this graph follow from those of the one it was made of; "
+                "change that one and transform it again"
+            )
         builder = self.builder
         self._arrays = self._weights = self._trace = self._factors = None
         return builder
@@ -272,9 +281,17 @@ class Graph(Distribution):
     def weights(self) -> Floats:
         """The weight of every edge at the current theta, float64[m], in the order of ``arrays.targets``."""
         if self._weights is None:
-            self._weights = self._weighting(self.arrays, self._theta)
-            self._weights.flags.writeable = False
+            self._weights = self._weigh(self._weighting, self._theta)
         return self._weights
+
+    def _weigh(self, weighting: Weighting, theta: Floats | None) -> Floats:
+        """Return the weights at `theta`, as this graph reads them."""
+        if self._reading is None:
+            weights = weighting(self.arrays, theta)
+        else:
+            weights = self._reading(self.arrays, theta, weighting)
+        weights.flags.writeable = False
+        return weights
 
     @property
     def theta(self) -> Floats | None:
@@ -286,7 +303,7 @@ class Graph(Distribution):
         row = self.builder.row(source, target)
         if source == 0:
             return row[0]
-        if self._weighting is not linear:
+        if self._weighting is not linear or self._reading is not None:
             place = list(self.builder.edges[source]).index(target)
             return float(self.weights[self.arrays.offsets[source] + place])
         theta = np.ones(len(row)) if self._theta is None else self._theta
@@ -340,8 +357,7 @@ class Graph(Distribution):
         weighting: Weighting = product if log else linear
         if callback is not None:
             weighting = partial(given, callback=callback)
-        weights = weighting(self.arrays, values)
-        weights.flags.writeable = False
+        weights = self._weigh(weighting, values)
         self._theta, self._weighting, self._weights, self._factors = values, weighting, weights, None
 
     def update_ipv(self, weights: Sequence[float]) -> None:
@@ -364,6 +380,8 @@ class Graph(Distribution):
             )
         check_probabilities(values.tolist(), arrays.states[arrays.start_targets].tolist())
         self._arrays, self._builder = replace(arrays, start_weights=values), None
+        if self._reading is not None:  # which may depend on where the chain starts
+            self._weights = self._factors = None
 
     # The graph as a value
 
@@ -373,7 +391,7 @@ class Graph(Distribution):
 
     def clone(self) -> Graph:
         """Return a copy that can be changed on its own."""
-        return Graph(self)
+        return type(self)(self)
 
     copy = clone
 
@@ -407,7 +425,7 @@ class Graph(Distribution):
 
     def _setting(self) -> tuple[str, Floats]:
         """Return what, besides the arrays, two equal graphs share."""
-        if self._weighting is not linear:
+        if self._weighting is not linear or self._reading is not None:
             return "weights", self.weights
         return "theta", np.ones(self.arrays.n_parameters) if self._theta is None else self._theta
 
