@@ -12,11 +12,13 @@ from phasic.errors import (
     AbsorptionError,
     CallbackError,
     GraphError,
+    OutOfRangeError,
     ParameterError,
     PhasicError,
     VertexNotFoundError,
 )
 from phasic.graph import Graph
+from phasic.indexer import Property, PropertySet, StateIndexer
 from phasic.initial import with_ipv
 from phasic.vertex import Edge, Vertex
 
@@ -31,8 +33,12 @@ __all__ = [
     "Graph",
     "GraphArrays",
     "GraphError",
+    "OutOfRangeError",
     "ParameterError",
     "PhasicError",
+    "Property",
+    "PropertySet",
+    "StateIndexer",
     "Vertex",
     "VertexNotFoundError",
     "callback",

@@ -19,6 +19,10 @@ class VertexNotFoundError(GraphError, RuntimeError):
     """No vertex of the graph has the state asked for."""
 
 
+class OutOfRangeError(GraphError, IndexError):
+    """There is nothing at the index asked for."""
+
+
 class ParameterError(GraphError, RuntimeError):
     """A parameter vector `theta` has the wrong length, or gives a rate that cannot be."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import math
 from dataclasses import replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -132,10 +133,7 @@ def _without(arrays: GraphArrays, weights: Floats, drop: NDArray[np.bool_]) -> l
     """
     offsets, targets = arrays.offsets.tolist(), arrays.targets.tolist()
     numbers = weights.tolist()
-    rows: list[Row] = [
-        dict(zip(targets[a:b], numbers[a:b], strict=True))
-        for a, b in zip(offsets[:-1], offsets[1:], strict=True)
-    ]
+    rows: list[Row] = [dict(zip(targets[a:b], numbers[a:b], strict=True)) for a, b in pairwise(offsets)]
     for v, row in enumerate(rows):
         row.pop(v, None)  # staying
     rows[0] = dict(zip(arrays.start_targets.tolist(), arrays.start_weights.tolist(), strict=True))
