@@ -18,8 +18,9 @@ from phasic.errors import (
     VertexNotFoundError,
 )
 from phasic.graph import Graph
-from phasic.indexer import Property, PropertySet, StateIndexer
+from phasic.indexer import StateIndexer
 from phasic.initial import with_ipv
+from phasic.properties import Property, PropertySet
 from phasic.vertex import Edge, Vertex
 
 __version__ = "0.1.0"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,9 +13,11 @@ from numpy.typing import ArrayLike
 from phasic import matrices, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
+from phasic.description import Description
 from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.spellings import DiscreteSpellings
 from phasic.steps import Steps, select
 from phasic.transformations import Transformations
 from phasic.vertex import Vertex
@@ -24,7 +26,7 @@ from phasic.weighting import Given, Reading, Weighting, given, linear, product, 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Transformations, Distribution):
+class Graph(Transformations, DiscreteSpellings, Description, Distribution):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -121,7 +123,7 @@ class Graph(Transformations, Distribution):
             )
 
     @classmethod
-    def from_arrays(cls, arrays: GraphArrays) -> Graph:
+    def from_arrays(cls, arrays: GraphArrays) -> Self:
         """Return the graph with this content."""
         graph = cls(int(arrays.states.shape[1]))
         graph._arrays, graph._builder = arrays, None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import math
+from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -12,18 +13,21 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays, Integers
-from phasic.distribution import Distribution
-from phasic.errors import GraphError
+from phasic.errors import AbsorptionError, GraphError
+from phasic.initial import Callback
+from phasic.spellings import DiscreteSpellings
 from phasic.weighting import Reading, Weighting, linear, shares
 
 if TYPE_CHECKING:
+    from phasic.building import Builder
+    from phasic.epochs import EpochGraph
     from phasic.graph import Graph
     from phasic.indexer import StateIndexer
     from phasic.joint import Table
 
 
-class Transformations(Distribution):
-    """What can be made of a graph. Every method but `normalize` returns a new one."""
+class Transformations(DiscreteSpellings):
+    """What can be made of a graph. Only `normalize` changes the graph itself."""
 
     rewards: Integers | None = None
     """Of a graph that `discretize` made: one in the vertices of events, zero elsewhere."""
@@ -34,10 +38,13 @@ class Transformations(Distribution):
     indexer: Any
     cache_trace: bool
     cache_moments: bool
+    _callback: Callback | None
+    _parameters: dict[str, Any]
     _theta: Floats | None
     _weighting: Weighting
     _reading: Reading | None
     _arrays: GraphArrays | None
+    _builder: Builder | None
 
     def reward_transform(self, rewards: ArrayLike, *, validate_rewards: bool = True) -> Graph:
         """Return the graph whose absorption time is the reward of this one; see `phasic.rewards`.
@@ -135,7 +142,8 @@ class Transformations(Distribution):
             sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
             vertices = np.setdiff1d(vertices, sources[np.isin(arrays.targets, list(self.auxiliary))])
         if vertices.size == 0 and arrays.discrete:
-            graph = self._clone()
+            graph: Graph = self  # type: ignore[assignment]
+            graph = graph.clone()
         else:
             graph = self._with_events(arrays, vertices, rate, parameters)
         graph.rewards = np.zeros(graph.vertices_length(), dtype=np.int64)
@@ -263,6 +271,46 @@ class Transformations(Distribution):
         table["prob"] = np.array(self.expected_sojourn_time())[vertices] * leave
         return table
 
+    def add_epoch(self, time: float, callback: Callback | None = None, **parameters: Any) -> EpochGraph:
+        """Return the graph whose rates change at `time`; see `phasic.epochs`.
+
+        From then on transitions are those of `callback`, at rates with parameters of their own: theta
+        has B + 1 entries for each epoch, those of its B parameters and one that stands for the time at
+        which it begins (1, or that time). States have one more entry, the number of the epoch.
+
+        Parameters
+        ----------
+        time : float
+            After the last boundary.
+        callback : callable, optional
+            By default the one that the graph was built with, so that only theta makes a difference.
+        **parameters
+            Added to, or replacing, those that the graph was built with.
+
+        Raises
+        ------
+        GraphError
+            The time is not after the last boundary; there is no callback; the graph is discrete.
+
+        Examples
+        --------
+        >>> from phasic import Graph, models
+        >>> graph = Graph(models.lineages(2)).add_epoch(1.0)
+        >>> graph.update_weights([1.0, 1, 10.0, 1.0])
+        >>> round(graph.expectation(), 12)  # 1 - exp(-1) + exp(-1) / 10
+        0.668908502946
+        """
+        from phasic.epochs import add_epoch
+
+        callback = callback or self._callback
+        if callback is None:
+            raise GraphError("the graph was built without a callback; pass one to add_epoch")
+        graph: Any = self
+        made = add_epoch(graph, time, callback, {**self._parameters, **parameters})
+        made.cache_trace, made.cache_moments = self.cache_trace, self.cache_moments
+        made.indexer = self.indexer
+        return made
+
     def laplace_transform(self, s: float) -> Graph:
         """Return the graph in which every state is left for an absorbing one at one more rate `s`.
 
@@ -304,6 +352,68 @@ class Transformations(Distribution):
             weights = self._weighting(self.arrays, self._theta)
         return exit_rates(self.arrays, weights)
 
+    def normalize(self) -> list[float]:
+        """Divide the weights of each vertex by their sum, in place, and return the factors, one over it.
+
+        Every state then takes one unit of time on average. The factors are rewards: the expectation
+        (and all moments in steps of the embedded chain) of ``rewards * factors`` is that of `rewards`
+        before. Starting and absorbing vertices have the factor 1. Of a parameterised graph, coefficients
+        are divided, by the sum at the current theta. A discrete graph is left as it is: see
+        `normalize_discrete`.
+
+        Raises
+        ------
+        GraphError
+            Weights are no sums over theta, or follow from those of another graph.
+        AbsorptionError
+            All weights of a vertex are zero.
+
+        Examples
+        --------
+        >>> from phasic import Graph, models
+        >>> graph = Graph(models.erlang(2, rate=4.0))
+        >>> graph.normalize(), graph.expectation()
+        ([1.0, 0.25, 0.25, 1.0], 2.0)
+        """
+        arrays = self.arrays
+        if arrays.discrete:
+            return self.normalize_discrete()
+        if self._reading is not None or self._weighting is not linear:
+            raise GraphError("only a graph whose weights are sums over theta can be normalized in place")
+        sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
+        sums = np.bincount(sources, self.weights, arrays.n_vertices).astype(np.float64)
+        transient = np.diff(arrays.offsets) > 0
+        stuck = np.flatnonzero(transient & (sums == 0.0))
+        if stuck.size:
+            raise AbsorptionError(
+                f"all weights out of state {arrays.states[stuck[0]].tolist()} are zero, so they cannot be "
+                f"divided by their sum",
+                int(stuck[0]),
+            )
+        sums = np.where(transient, sums, 1.0)
+        coefficients = arrays.coefficients / sums[sources][:, None]
+        self.changing()
+        self._arrays, self._builder = replace(arrays, coefficients=coefficients), None
+        return [float(factor) for factor in 1.0 / sums]
+
+    def normalize_discrete(self) -> list[float]:
+        """Return a factor of 1 for each vertex: a discrete graph is normal as it is.
+
+        What is missing from one in the probabilities of a vertex is the chance to stay. (The C++ package
+        of this name adds a vertex for it, and thereby changes every answer.)
+
+        Raises
+        ------
+        ParameterError
+            The probabilities of a vertex sum to more than one.
+        """
+        _ = self._stepping().weights  # which are checked
+        return [1.0] * self.arrays.n_vertices
+
+    @abstractmethod
+    def changing(self) -> Builder:
+        """Return the builder for a change, and forget what was derived from the content so far."""
+
     def _made(self, arrays: GraphArrays, auxiliary: Any = (), keep_theta: bool = False) -> Graph:
         """Return a graph with other content and the flags of this one."""
         from phasic.graph import Graph
@@ -313,14 +423,4 @@ class Transformations(Distribution):
         graph.auxiliary, graph.indexer = set(auxiliary), self.indexer
         if keep_theta:
             graph._theta, graph._weighting = self._theta, self._weighting
-        return graph
-
-    def _clone(self) -> Graph:
-        graph: Graph = self  # type: ignore[assignment]
-        return graph.clone()
-
-    def _stepping(self) -> Graph:
-        """Return a copy whose weights are one-step probabilities."""
-        graph = self._clone()
-        graph.is_discrete = True
         return graph
