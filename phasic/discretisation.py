@@ -42,7 +42,7 @@ def event_rates(
         than theta, or come with a constant graph.
     """
     given: list[Any] = []
-    for v in vertices.tolist():
+    for v in vertices.tolist() if callable(rate) else vertices[:1].tolist():
         state = arrays.states[v].astype(np.int64)
         value = rate(state.copy(), **parameters) if callable(rate) else rate
         try:
@@ -63,6 +63,8 @@ def event_rates(
                 f"states; return numbers only, or lists of one length"
             )
         given.append(row)
+    if not callable(rate):
+        given = given * vertices.size
     if not given or given[0].ndim == 0:
         return np.array(given, dtype=np.float64).reshape(len(given), 1), False
     if not arrays.parameterised:

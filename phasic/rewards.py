@@ -6,7 +6,6 @@ they lead; only sums, products and quotients of non-negative numbers occur, so n
 
 from __future__ import annotations
 
-import heapq
 import math
 from dataclasses import replace
 from itertools import pairwise
@@ -17,11 +16,12 @@ from numpy.typing import NDArray
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.errors import GraphError
 from phasic.state_space import compress, smallest
+from phasic.trace import Indices
 
 Row = dict[int, float]
 
 
-def transform(arrays: GraphArrays, weights: Floats, rewards: Floats) -> GraphArrays:
+def transform(arrays: GraphArrays, weights: Floats, rewards: Floats, order: Indices) -> GraphArrays:
     """Return the graph whose absorption time is distributed as the reward of `arrays` [1]_.
 
     A vertex in which reward r per unit time is collected is left r times more slowly. Mass that is
@@ -35,6 +35,8 @@ def transform(arrays: GraphArrays, weights: Floats, rewards: Floats) -> GraphArr
         Weight of every edge.
     rewards : float64[n]
         Rewards, not negative; those of starting and absorbing vertices have no effect.
+    order : int32[t]
+        Vertices that have edges in the order of elimination, as a `Trace` has it.
 
     Returns
     -------
@@ -53,7 +55,7 @@ def transform(arrays: GraphArrays, weights: Floats, rewards: Floats) -> GraphArr
     """
     transient = np.diff(arrays.offsets) > 0
     _refuse_negative(arrays, rewards, transient)
-    rows = _without(arrays, weights, transient & (rewards == 0.0))
+    rows = _without(arrays, weights, transient & (rewards == 0.0), order)
     for v in np.flatnonzero(transient & (rewards > 0.0)).tolist():
         rows[v] = {target: weight / float(rewards[v]) for target, weight in rows[v].items()}
     kept = ~transient | (rewards > 0.0)
@@ -68,7 +70,9 @@ def divide(arrays: GraphArrays, rewards: Floats) -> GraphArrays:
     return replace(arrays, coefficients=arrays.coefficients / divisors[:, None])
 
 
-def transform_steps(arrays: GraphArrays, weights: Floats, rewards: Floats) -> tuple[GraphArrays, list[int]]:
+def transform_steps(
+    arrays: GraphArrays, weights: Floats, rewards: Floats, order: Indices
+) -> tuple[GraphArrays, list[int]]:
     """Return the discrete graph whose number of steps is the reward of `arrays`, and its auxiliary vertices.
 
     A vertex with reward r per step becomes r vertices, passed one after another in every step. The
@@ -76,7 +80,7 @@ def transform_steps(arrays: GraphArrays, weights: Floats, rewards: Floats) -> tu
 
     Parameters
     ----------
-    arrays, weights, rewards
+    arrays, weights, rewards, order
         As for `transform`, of a discrete graph; rewards are whole numbers.
 
     Raises
@@ -95,7 +99,7 @@ def transform_steps(arrays: GraphArrays, weights: Floats, rewards: Floats) -> tu
         )
     if rewards[transient].sum() > 1e8:
         raise GraphError(f"rewards sum to {rewards[transient].sum():g}, and each of them takes a vertex")
-    rows = _without(arrays, weights, transient & (rewards == 0.0))
+    rows = _without(arrays, weights, transient & (rewards == 0.0), order)
     first = len(rows)
     for v in np.flatnonzero(transient & (rewards > 1.0)).tolist():
         leaving, last = rows[v], v
@@ -126,10 +130,11 @@ def _refuse_negative(arrays: GraphArrays, rewards: Floats, transient: NDArray[np
         )
 
 
-def _without(arrays: GraphArrays, weights: Floats, drop: NDArray[np.bool_]) -> list[Row]:
+def _without(arrays: GraphArrays, weights: Floats, drop: NDArray[np.bool_], order: Indices) -> list[Row]:
     """Return the edges of each vertex once those to `drop` were eliminated, row 0 the initial probabilities.
 
-    The vertex with the fewest paths through it goes first, which keeps few edges.
+    Sinks go first: few vertices are behind them. (To take the vertex with the fewest paths through it
+    was six times slower for 2,400 states of a coalescent.)
     """
     offsets, targets = arrays.offsets.tolist(), arrays.targets.tolist()
     numbers = weights.tolist()
@@ -142,17 +147,12 @@ def _without(arrays: GraphArrays, weights: Floats, drop: NDArray[np.bool_]) -> l
         for target in row:
             if target in into:
                 into[target].add(v)
-    waiting = [(len(sources) * len(rows[v]), v) for v, sources in into.items()]
-    heapq.heapify(waiting)
-    while waiting:
-        paths, v = heapq.heappop(waiting)
+    for v in order.tolist():
         if v not in into:
-            continue
-        if (now := len(into[v]) * len(rows[v])) > paths:  # it has more by now: later
-            heapq.heappush(waiting, (now, v))
             continue
         row, sources = rows[v], into.pop(v)
         leave = math.fsum(row.values())
+        still = [target for target in row if target in into]
         for source in sources:
             following = rows[source]
             share = following.pop(v)
@@ -160,13 +160,14 @@ def _without(arrays: GraphArrays, weights: Floats, drop: NDArray[np.bool_]) -> l
                 continue
             share /= leave
             for target, weight in row.items():
-                if target != source:  # a way back only slows down, as the smaller sum of weights says
-                    following[target] = following.get(target, 0.0) + share * weight
-                    if target in into:
-                        into[target].add(source)
-        for target in row:
-            if target in into:
-                into[target].discard(v)
+                following[target] = following.get(target, 0.0) + share * weight
+            following.pop(source, None)  # a way back only slows down, as the smaller sum of weights says
+            for target in still:
+                into[target].add(source)
+        for target in still:
+            into[target].discard(v)
+        for source in sources & into.keys():
+            into[source].discard(source)
         rows[v] = {}
     return rows
 

@@ -82,19 +82,19 @@ class Transformations(DiscreteSpellings):
         arrays = self._startable()
         checked = self._rewards(rewards)
         checked = np.ones(arrays.n_vertices) if checked is None else checked
-        self._absorbing()
+        order = self._absorbing().trace.order
         if arrays.discrete:
-            shorter, auxiliary = algorithm.transform_steps(arrays, self.weights, checked)
+            shorter, auxiliary = algorithm.transform_steps(arrays, self.weights, checked, order)
             return self._made(shorter, auxiliary)
         transient = np.diff(arrays.offsets) > 0
         if self._reading is not None or self._weighting is not linear:
-            return self._made(algorithm.transform(arrays, self.weights, checked))
+            return self._made(algorithm.transform(arrays, self.weights, checked, order))
         if (checked[transient] > 0.0).all():
             return self._made(algorithm.divide(arrays, checked), self.auxiliary, keep_theta=True)
         if arrays.n_parameters > 1:
-            return self._made(algorithm.transform(arrays, self.weights, checked))
+            return self._made(algorithm.transform(arrays, self.weights, checked, order))
         # All weights are multiples of one number, and so are those of the result.
-        shorter = algorithm.transform(arrays, arrays.weights(), checked)
+        shorter = algorithm.transform(arrays, arrays.weights(), checked, order)
         return self._made(replace(shorter, parameterised=arrays.parameterised), keep_theta=True)
 
     def reward_transform_discrete(self, rewards: ArrayLike) -> Graph:
