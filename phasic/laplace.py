@@ -22,15 +22,24 @@ class Killing:
         The rate, which does not follow theta.
     edges : int64[k]
         One edge of each state, to an absorbing vertex, whose weight it is added to.
+    new : int64[j]
+        Those of them that were added for that.
     """
 
     rate: float
     edges: Integers
+    new: Integers
 
     def __call__(self, arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
         """Return the weights at `theta`, the rate added."""
-        weights = weighting(arrays, theta).copy()
+        weights = self.without(arrays, theta, weighting)
         weights[self.edges] += self.rate
+        return weights
+
+    def without(self, arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
+        """Return the weights at `theta`, the rate left out."""
+        weights = weighting(arrays, theta).copy()
+        weights[self.new] = 0.0  # whatever a callback makes of no coefficients
         return weights
 
 
@@ -74,7 +83,8 @@ def killed(arrays: GraphArrays, rate: float) -> tuple[GraphArrays, Killing]:
     sources = np.repeat(np.arange(arrays.n_vertices), np.diff(offsets))[ends]
     _, firsts = np.unique(sources, return_index=True)
     longer = replace(arrays, offsets=offsets, targets=targets, coefficients=coefficients)
-    return longer, Killing(rate, ends[firsts])
+    edges = ends[firsts]
+    return longer, Killing(rate, edges, edges[np.isin(sources[firsts], new)])
 
 
 def exit_rates(arrays: GraphArrays, weights: Floats) -> Floats:

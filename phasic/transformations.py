@@ -349,7 +349,7 @@ class Transformations(DiscreteSpellings):
 
         weights = self.weights
         if isinstance(self._reading, Killing):
-            weights = self._weighting(self.arrays, self._theta)
+            weights = self._reading.without(self.arrays, self._theta, self._weighting)
         return exit_rates(self.arrays, weights)
 
     def normalize(self) -> list[float]:

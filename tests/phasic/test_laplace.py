@@ -77,6 +77,14 @@ def test_the_rate_of_the_transform_does_not_follow_theta(arrays, theta, s):
     assert Graph(models.coalescent(4)).expectation() == pytest.approx(1.5)  # nothing sticks
 
 
+def test_weights_from_a_callback_do_not_change_the_rate_of_the_transform():
+    graph = Graph(lambda s: [([s[0] - 1], [2.0])] if s[0] else [], ipv=[2])
+    graph.update_weights([3.0], callback=lambda theta, c: float(theta[0] + c[0]))
+    assert laplace(graph, 0.5) == pytest.approx((5.0 / 5.5) ** 2)
+    transformed = graph.laplace_transform(0.5)
+    np.testing.assert_array_equal(transformed.absorbing_state_rewards(), [0.0, 0.0, 5.0, 0.0])
+
+
 def test_mass_that_starts_absorbed_is_added_by_hand():
     graph = Graph(chain, ipv=[[[1], 0.5], [[0], 0.25]])
     assert laplace(graph, 3.0) + graph.cdf(0.0) == pytest.approx(0.5 * 0.25 + 0.25)

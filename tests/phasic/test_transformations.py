@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pickle
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -92,6 +94,7 @@ def test_transformations_leave_the_graph_as_it_was_and_keep_its_flags():
         graph.add_epoch(0.5),
     ):
         assert made.indexer == "anything"
+        assert pickle.loads(pickle.dumps(made)) == made.clone() == made
         assert graph == twin
     with pytest.raises(GraphError, match="one-step probabilities"):
         graph.laplace_transform(0.5).expectation_discrete()
