@@ -248,23 +248,15 @@ def carried(
 
     These are the terms of ``alpha exp((S + x R1 + y R2) t)`` in ``x**a y**b``, by uniformisation.
     """
+    from phasic.kernels.collecting import collect
     from phasic.uniformisation import Chain
 
     chain = Chain.reached(arrays.offsets, arrays.targets.astype(np.int32), weights, jets[0, 0], False)
     counts = _jumps(chain.clock * t, chain.targets.size * jets[..., 0].size)
-    source, target, stay = chain.source, chain.targets, chain.stay
-    probabilities = chain.weights / chain.clock
     r1, r2 = rewards1[chain.vertices] / chain.clock, rewards2[chain.vertices] / chain.clock
-    now = jets[..., chain.vertices]
+    now = np.ascontiguousarray(jets[..., chain.vertices])
     total = np.zeros_like(now)
-    for count in counts:
-        total += count * now
-        moved = now * stay
-        for place in np.ndindex(now.shape[:2]):
-            moved[place] += np.bincount(target, now[place][source] * probabilities, stay.size)
-        moved[1:] += now[:-1] * r1
-        moved[:, 1:] += now[:, :-1] * r2
-        now = moved
+    collect(*chain.jumps, r1, r2, counts, now, total)
     out = np.zeros_like(jets)
     out[..., chain.vertices] = total
     return out

@@ -53,6 +53,16 @@ class Property:
                 f"the property {self.name!r} is {value}, out of range [{self.min_value}, {self.max_value}]"
             )
 
+    def encode_value(self, value: int) -> int:
+        """Return the place of a value, counted from 0."""
+        self.validate_value(value)
+        return int(value) - self.min_value
+
+    def decode_value(self, encoded: int) -> int:
+        """Return the value at a place: ``decode_value(encode_value(value)) == value``."""
+        self.validate_value(encoded + self.min_value)
+        return int(encoded) + self.min_value
+
     def __iter__(self) -> Iterator[int]:
         return iter(range(self.min_value, self.max_value + 1))
 
@@ -111,8 +121,7 @@ class PropertySet:
             raise GraphError(f"{self.name!r} {problem}; its properties are {names}")
         index, stride = 0, 1
         for entry in self.properties:
-            entry.validate_value(values[entry.name])
-            index += (int(values[entry.name]) - entry.min_value) * stride
+            index += entry.encode_value(values[entry.name]) * stride
             stride *= entry.base
         return index
 

@@ -48,6 +48,15 @@ def test_indices_and_properties_are_two_names_of_one_entry(sets, n_slots):
         assert hash(twin) == hash(indexer)
 
 
+def test_values_of_a_property_have_places():
+    deme = Property("deme", 3, min_value=1)
+    assert [deme.decode_value(deme.encode_value(value)) for value in deme] == [1, 2, 3]
+    assert len(deme) == deme.base == 3
+    for wrong in (lambda: deme.encode_value(0), lambda: deme.decode_value(3)):
+        with pytest.raises(GraphError, match="out of range"):
+            wrong()
+
+
 def test_the_first_property_runs_fastest():
     pset = PropertySet("lineage", [Property("a", 2), Property("b", 1)])
     assert [tuple(pset.index_to_props(i)) for i in pset] == [(0, 0), (1, 0), (2, 0), (0, 1), (1, 1), (2, 1)]
