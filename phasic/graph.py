@@ -163,14 +163,17 @@ class Graph(Transformations, DiscreteSpellings, Description, Distribution):
 
     def changing(self) -> Builder:
         """Return the builder for a change, and forget what was derived from the content so far."""
+        self._require_changeable()
+        builder = self.builder
+        self._arrays = self._weights = self._trace = self._factors = None
+        return builder
+
+    def _require_changeable(self) -> None:
         if self._reading not in (None, shares):
             raise GraphError(
                 "the weights of this graph follow from those of the one it was made of; "
                 "change that one and transform it again"
             )
-        builder = self.builder
-        self._arrays = self._weights = self._trace = self._factors = None
-        return builder
 
     @property
     def steps(self) -> Steps:
@@ -184,6 +187,7 @@ class Graph(Transformations, DiscreteSpellings, Description, Distribution):
 
     @is_discrete.setter
     def is_discrete(self, discrete: bool) -> None:
+        self._require_changeable()
         self._arrays = replace(self.arrays, discrete=bool(discrete))
         self._builder = self._weights = self._factors = None
 

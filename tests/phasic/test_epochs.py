@@ -257,6 +257,8 @@ def test_whatever_takes_rates_for_constant_is_refused():
     for name, (arguments,) in REFUSED.items():
         with pytest.raises(GraphError):
             getattr(graph, name)(*arguments)
+    with pytest.raises(GraphError, match="change that one"):
+        graph.is_discrete = True
     for name in discrete:
         with pytest.raises((GraphError, TypeError)):
             getattr(graph, name)()
