@@ -28,13 +28,16 @@ from phasic.errors import (
     CallbackError,
     GraphError,
     OptionError,
+    OutOfRangeError,
     ParameterError,
     PhasicError,
     VertexNotFoundError,
 )
 from phasic.graph import Graph
+from phasic.indexer import StateIndexer
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
+from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config
 from phasic.vertex import Edge, Vertex
 
@@ -51,8 +54,12 @@ __all__ = [
     "GraphArrays",
     "GraphError",
     "OptionError",
+    "OutOfRangeError",
     "ParameterError",
     "PhasicError",
+    "Property",
+    "PropertySet",
+    "StateIndexer",
     "Vertex",
     "VertexNotFoundError",
     "cache_info",

@@ -19,11 +19,15 @@ class VertexNotFoundError(GraphError, RuntimeError):
     """No vertex of the graph has the state asked for."""
 
 
+class OutOfRangeError(GraphError, IndexError):
+    """There is nothing at the index asked for."""
+
+
 class ParameterError(GraphError, RuntimeError):
     """A parameter vector `theta` has the wrong length, or gives a rate that cannot be."""
 
 
-class AbsorptionError(PhasicError, ArithmeticError):
+class AbsorptionError(GraphError, ArithmeticError):
     """Some state cannot reach absorption, so that its absorption time is infinite."""
 
     def __init__(self, message: str, vertex: int | None = None) -> None:

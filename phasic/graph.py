@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -13,20 +13,23 @@ from numpy.typing import ArrayLike
 from phasic import matrices, settings, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
+from phasic.description import Description
 from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
 from phasic.samples import Samples
+from phasic.spellings import DiscreteSpellings
 from phasic.steps import Steps, select
+from phasic.transformations import Transformations
 from phasic.vertex import Vertex
-from phasic.weighting import Given, Weighting, given, linear, product
+from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution, Occupancy, Samples, Pictures):
+class Graph(Transformations, DiscreteSpellings, Description, Distribution, Occupancy, Samples, Pictures):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -97,6 +100,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
         self._builder: Builder | None = None
         self._theta: Floats | None = None
         self._weighting: Weighting = linear
+        self._reading: Reading | None = None
         self._weights: Floats | None = None
         if (callback is None) == (state_length is None):
             raise CallbackError("pass a callback, a state length or a graph, and only one of them")
@@ -108,6 +112,8 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
             names = ["ipv"] * (ipv is not None) + list(parameters)
             raise GraphError(f"{', '.join(names)} can only be given with a callback, not with {source!r}")
         elif isinstance(source, Graph):
+            if not isinstance(self, type(source)):
+                raise GraphError(f"a {type(source).__name__} is more than a Graph; copy it by its clone()")
             flags = {name: getattr(self, name) or getattr(source, name) for name in _FLAGS}
             self.__dict__.update({**source._content(), **flags})
         elif isinstance(source, int | np.integer) and not isinstance(source, bool):
@@ -123,7 +129,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
             )
 
     @classmethod
-    def from_arrays(cls, arrays: GraphArrays) -> Graph:
+    def from_arrays(cls, arrays: GraphArrays) -> Self:
         """Return the graph with this content."""
         graph = cls(int(arrays.states.shape[1]))
         graph._arrays, graph._builder = arrays, None
@@ -163,9 +169,17 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
 
     def changing(self) -> Builder:
         """Return the builder for a change, and forget what was derived from the content so far."""
+        self._require_changeable()
         builder = self.builder
         self._arrays = self._weights = self._trace = self._factors = None
         return builder
+
+    def _require_changeable(self) -> None:
+        if self._reading not in (None, shares):
+            raise GraphError(
+                "the weights of this graph follow from those of the one it was made of; "
+                "change that one and transform it again"
+            )
 
     @property
     def steps(self) -> Steps:
@@ -179,6 +193,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
 
     @is_discrete.setter
     def is_discrete(self, discrete: bool) -> None:
+        self._require_changeable()
         self._arrays = replace(self.arrays, discrete=bool(discrete))
         self._builder = self._weights = self._factors = None
 
@@ -278,9 +293,17 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
     def weights(self) -> Floats:
         """The weight of every edge at the current theta, float64[m], in the order of ``arrays.targets``."""
         if self._weights is None:
-            self._weights = self._weighting(self.arrays, self._theta)
-            self._weights.flags.writeable = False
+            self._weights = self._weigh(self._weighting, self._theta)
         return self._weights
+
+    def _weigh(self, weighting: Weighting, theta: Floats | None) -> Floats:
+        """Return the weights at `theta`, as this graph reads them."""
+        if self._reading is None:
+            weights = weighting(self.arrays, theta)
+        else:
+            weights = self._reading(self.arrays, theta, weighting)
+        weights.flags.writeable = False
+        return weights
 
     @property
     def theta(self) -> Floats | None:
@@ -292,7 +315,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
         row = self.builder.row(source, target)
         if source == 0:
             return row[0]
-        if self._weighting is not linear:
+        if self._weighting is not linear or self._reading is not None:
             place = list(self.builder.edges[source]).index(target)
             return float(self.weights[self.arrays.offsets[source] + place])
         theta = np.ones(len(row)) if self._theta is None else self._theta
@@ -346,8 +369,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
         weighting: Weighting = product if log else linear
         if callback is not None:
             weighting = partial(given, callback=callback)
-        weights = weighting(self.arrays, values)
-        weights.flags.writeable = False
+        weights = self._weigh(weighting, values)
         self._theta, self._weighting, self._weights, self._factors = values, weighting, weights, None
 
     def update_ipv(self, weights: Sequence[float]) -> None:
@@ -370,6 +392,8 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
             )
         check_probabilities(values.tolist(), arrays.states[arrays.start_targets].tolist())
         self._arrays, self._builder = replace(arrays, start_weights=values), None
+        if self._reading is not None:  # which may depend on where the chain starts
+            self._weights = self._factors = None
 
     # The graph as a value
 
@@ -379,7 +403,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
 
     def clone(self) -> Graph:
         """Return a copy that can be changed on its own."""
-        return Graph(self)
+        return type(self)(self)
 
     copy = clone
 
@@ -414,7 +438,7 @@ class Graph(Distribution, Occupancy, Samples, Pictures):
 
     def _setting(self) -> tuple[str, Floats]:
         """Return what, besides the arrays, two equal graphs share."""
-        if self._weighting is not linear:
+        if self._weighting is not linear or self._reading is not None:
             return "weights", self.weights
         return "theta", np.ones(self.arrays.n_parameters) if self._theta is None else self._theta
 

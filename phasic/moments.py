@@ -139,7 +139,7 @@ def covariances(
     spread = []
     for mean in means:
         sums = np.bincount(source, rates * mean[trace.targets], trace.n_vertices)
-        onward = np.divide(sums, leave, out=np.zeros_like(sums), where=moves)
+        onward = np.divide(sums, leave, out=np.zeros(sums.size), where=moves)  # sums of no edges are ints
         spread.append(mean[trace.targets] - onward[source])
 
     k = len(vectors)

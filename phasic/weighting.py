@@ -1,8 +1,12 @@
-"""From theta to the weight of every edge: the sum that nearly every model uses, and two other ways."""
+"""From theta to the weight of every edge: the sum that nearly every model uses, and two other ways.
+
+A transformed graph may read the weights that come out of this in another way: a `Reading`.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 
@@ -11,6 +15,8 @@ from phasic.errors import ParameterError
 
 Weighting = Callable[[GraphArrays, "Floats | None"], Floats]
 Given = Callable[[Floats, Floats], float]
+Reading = Callable[[GraphArrays, "Floats | None", Weighting], Floats]
+"""``(arrays, theta, weighting) -> weights``: what a transformed graph makes of the weights at theta."""
 
 
 def linear(arrays: GraphArrays, theta: Floats | None) -> Floats:
@@ -35,3 +41,14 @@ def given(arrays: GraphArrays, theta: Floats | None, callback: Given) -> Floats:
         raise ParameterError("a callback for weights needs theta")
     weights = [float(callback(theta.copy(), row.copy())) for row in arrays.coefficients]
     return arrays.checked(np.array(weights), f"theta = {theta} with the callback")
+
+
+def shares(arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
+    """Return the probability of every edge to be the next one: rates divided by their sum at a vertex.
+
+    A `Reading` of discrete graphs whose coefficients are rates, so that they follow every theta.
+    """
+    weights = weighting(replace(arrays, discrete=False), theta)
+    sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
+    sums = np.bincount(sources, weights, arrays.n_vertices)[sources]
+    return np.divide(weights, sums, out=np.zeros_like(weights), where=sums > 0.0)
