@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import itertools
 import math
+from fractions import Fraction
 
 import numpy as np
 import pytest
-from models_for_tests import exact_moments
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from models_for_tests import _solved, exact_moments
 
 from phasic import AbsorptionError, Graph, GraphArrays, GraphError, PhasicError
 
@@ -184,7 +187,7 @@ def test_every_shape_with_every_start_is_solved_exactly(edges, start, discrete):
     graph = built(edges, start, discrete, n=5)
     moving, started = start.get(1, 0.0), sum(start.values())
     arrays = graph.arrays
-    reachable = [edge for edge in edges if shape_reaches(edges, edge[0])]
+    reachable = [edge for edge in edges if edge[0] in reached(edges, 1)]
     exact = exact_moments(built(reachable, start, discrete, n=5).arrays, 3)
     np.testing.assert_allclose(graph.moments(3), exact, rtol=1e-14)
     assert graph.variance() == pytest.approx(exact[1] - exact[0] ** 2, rel=1e-13)
@@ -203,13 +206,6 @@ def test_every_shape_with_every_start_is_solved_exactly(edges, start, discrete):
     np.testing.assert_array_equal(inside, arrays.alpha * (np.diff(arrays.offsets) > 0))
     later = graph.stop_probability(3.0)
     assert math.fsum(later) + graph.cdf(3.0) == pytest.approx(started, rel=1e-14)
-
-
-def shape_reaches(edges, state):
-    reached = {1}
-    for _ in edges:
-        reached |= {b for a, b, _ in edges if a in reached}
-    return state in reached
 
 
 @both_clocks
@@ -444,3 +440,69 @@ def test_a_long_row_can_be_asked_for_its_early_distribution():
     assert graph.stop_probability(2.0)[1:4] == pytest.approx(
         [math.exp(-2.0), 2.0 * math.exp(-2.0), 2.0 * math.exp(-2.0)], rel=1e-13
     )
+
+
+# Any graph at all
+
+
+@st.composite
+def any_edges(draw, n=5):
+    """Return edges between states 1, ..., n, with and without traps and ways out."""
+    pairs = [(a, b) for a in range(1, n + 1) for b in range(1, n + 3) if a != b]
+    chosen = draw(st.lists(st.sampled_from(pairs), unique=True, max_size=10))
+    return [(a, b, draw(st.integers(1, 8)) / 64.0) for a, b in chosen if a <= n]
+
+
+@settings(max_examples=60, deadline=None)
+@given(any_edges(), st.booleans(), st.integers(1, 5))
+def test_any_graph_is_solved_or_a_state_is_named(edges, discrete, start):
+    graph = built(edges, {start: 0.75}, discrete, n=7)
+    sources = {a for a, _, _ in edges}
+    final = {v for v in range(1, 8) if v not in sources}
+    ahead = {v: reached(edges, v) for v in range(1, 8)}
+    free = {v for v in ahead if ahead[v] & final}  # from where absorption is possible
+    certain = {v for v in ahead if ahead[v] <= free}
+    chance = 0.75 * absorption_chance(edges, final, free, start)
+    assert graph.cdf(np.inf) == pytest.approx(chance, rel=1e-13)
+    assert graph.cdf(1e9) == pytest.approx(chance, rel=1e-12)
+    assert math.fsum(graph.stop_probability(1e9)) == pytest.approx(0.75 - chance, rel=1e-12, abs=1e-15)
+    assert graph.cdf(3.0) + math.fsum(graph.stop_probability(3.0)) == pytest.approx(0.75, rel=1e-14)
+    if start not in certain:
+        for ask in OF_TIME.values():
+            with pytest.raises(AbsorptionError, match="cannot reach absorption") as caught:
+                ask(graph)
+            assert caught.value.vertex in ahead[start] - certain
+        return
+    waiting = graph.expected_waiting_time()
+    assert {v for v in ahead if waiting[v] == np.inf} == set(ahead) - certain
+    kept = [edge for edge in edges if edge[0] in certain]
+    exact = exact_moments(built(kept, {start: 0.75}, discrete, n=7).arrays, 3)
+    np.testing.assert_allclose(graph.moments(3), exact, rtol=1e-13)
+    assert waiting[0] == pytest.approx(exact[0], rel=1e-13)
+    assert math.fsum(graph.expected_sojourn_time()) == pytest.approx(exact[0], rel=1e-13)
+
+
+def reached(edges, state):
+    """Return the states that can be reached from one, itself included."""
+    found = {state}
+    while more := {b for a, b, _ in edges if a in found} - found:
+        found |= more
+    return found
+
+
+def absorption_chance(edges, final, free, start):
+    """Return the probability of absorption some day, in fractions."""
+    unknown = sorted(free - final)
+    if start in final or start not in free:
+        return float(start in final)
+    place = {v: i for i, v in enumerate(unknown)}
+    system = [[Fraction(0)] * len(unknown) for _ in unknown]
+    right = [Fraction(0)] * len(unknown)
+    for a, b, weight in edges:
+        if a in place:
+            system[place[a]][place[a]] += Fraction(weight)
+            if b in place:
+                system[place[a]][place[b]] -= Fraction(weight)
+            elif b in final:
+                right[place[a]] += Fraction(weight)
+    return float(_solved(system, right)[place[start]])
