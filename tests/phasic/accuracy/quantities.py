@@ -1,0 +1,201 @@
+"""What is compared with the references, how its error is measured, and what is claimed of it.
+
+An error is relative to the number itself, unless it is said what it is measured by: where terms of
+both signs cancel, by the same sum of their sizes. Numbers below 1e-290 are at the end of float64, and
+count as if they were that large.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from models import MODELS, Model
+
+FOLDER = Path(__file__).parents[2] / "fixtures" / "accuracy"
+FLOOR = 1e-290
+LATE = 3.5
+"""Shares of the mean beyond which a time belongs to the right tail."""
+
+
+def file_of(model: Model) -> Path:
+    """Return where the references of a model are kept."""
+    kept = "".join(c if c.isalnum() else "-" for c in model.name)
+    return FOLDER / f"{kept}.json"
+
+
+@dataclass(frozen=True)
+class Case:
+    """A model and its references; numbers are float64s nearest to the proved ones."""
+
+    model: Model
+    exact: dict[str, Any]
+
+    @classmethod
+    def of(cls, model: Model) -> Case:
+        """Read the references of a model."""
+        content = json.loads(file_of(model).read_text())
+        if content["digest"] != model.digest:
+            raise ValueError(f"the references are not those of this {model.name}; run references.py anew")
+        return cls(
+            model, {name: _floats(part) for name, part in content.items() if name not in ("name", "digest")}
+        )
+
+    @property
+    def bulk(self) -> list[int]:
+        """Places of times from a thousandth of the mean on that are not in the right tail."""
+        mean = self.exact["moments"][0] / sum(self.model.start.get(i, 0.0) for i in range(self.model.n))
+        return [i for i, time in enumerate(self.times) if time <= LATE * mean]
+
+    @property
+    def tail(self) -> list[int]:
+        """Places of times in the right tail, where at most a millionth of the chain is left."""
+        return [i for i in range(len(self.times)) if i not in self.bulk]
+
+    @property
+    def times(self) -> list[float]:
+        """Times at which distributions are compared."""
+        return self.exact["times"]
+
+    def rewards(self, signed: bool = False) -> list[float]:
+        """Return rewards by vertex, the starting one included."""
+        return [0.0, *self.model.rewards(signed)]
+
+
+def _floats(value: Any) -> Any:
+    if isinstance(value, list):
+        return [_floats(part) for part in value]
+    return float(value)
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A number, or some of them, that a graph is asked for.
+
+    Attributes
+    ----------
+    bound : float
+        The error that is claimed not to be exceeded.
+    ask : callable
+        ``(graph, case) -> numbers``.
+    exact : callable
+        ``case -> numbers``.
+    scale : callable, optional
+        ``case -> numbers`` by which errors are measured, in place of the exact ones.
+    concerns : callable
+        ``case -> bool``: whether the model has this quantity.
+    """
+
+    bound: float
+    ask: Callable[[Any, Case], Sequence[float]]
+    exact: Callable[[Case], Sequence[float]]
+    scale: Callable[[Case], Sequence[float]] | None = None
+    concerns: Callable[[Case], bool] = lambda case: True
+
+    def error(self, graph: Any, case: Case) -> float:
+        """Return the largest error of the answers of `graph`."""
+        found, exact = list(self.ask(graph, case)), list(self.exact(case))
+        if len(found) != len(exact):
+            return math.inf
+        scale = exact if self.scale is None else list(self.scale(case))
+        errors = [
+            0.0 if f == e else abs(f - e) / max(abs(s), FLOOR)
+            for f, e, s in zip(found, exact, scale, strict=True)
+        ]
+        return max((math.inf if math.isnan(error) else error for error in errors), default=0.0)
+
+
+def stored(name: str) -> Callable[[Case], Sequence[float]]:
+    """Return how to read a reference, one number or several."""
+
+    def read(case: Case) -> Sequence[float]:
+        value = case.exact[name]
+        return value if isinstance(value, list) else [value]
+
+    return read
+
+
+def at(name: str, places: str) -> Callable[[Case], Sequence[float]]:
+    """Return how to read a function of time at times in the bulk or in the tail."""
+    return lambda case: [case.exact[name][i] for i in getattr(case, places)]
+
+
+def over(name: str, places: str) -> Callable[[Any, Case], Sequence[float]]:
+    """Return how to ask a graph for a function of time."""
+    return lambda graph, case: list(getattr(graph, name)([case.times[i] for i in getattr(case, places)]))
+
+
+def largest(name: str, places: str) -> Callable[[Case], Sequence[float]]:
+    """Return the largest value of a function of time, as often as there are times."""
+    return lambda case: [max(case.exact[name])] * len(getattr(case, places))
+
+
+def transient(values: Sequence[float], case: Case) -> Sequence[float]:
+    """Return the entries of transient states."""
+    return list(values)[1 : case.model.n + 1]
+
+
+def _states(graph: Any, case: Case) -> list[float]:
+    times = case.exact["state times"]
+    clock = int if case.model.discrete else float
+    return [p for time in times for p in transient(graph.stop_probability(clock(time)), case)]
+
+
+def _most_likely(case: Case) -> list[float]:
+    return [max([*row, FLOOR]) for row in case.exact["states"] for _ in row]
+
+
+QUANTITIES: dict[str, Quantity] = {
+    "moments 1 to 4": Quantity(1e-12, lambda graph, case: graph.moments(4), stored("moments")),
+    "moments of a reward": Quantity(
+        1e-12, lambda graph, case: graph.moments(4, case.rewards()), stored("moments rewarded")
+    ),
+    "moments of a signed reward": Quantity(
+        1e-12,
+        lambda graph, case: graph.moments(4, case.rewards(True)),
+        stored("moments signed"),
+        scale=stored("moments unsigned"),
+    ),
+    "variance": Quantity(1e-12, lambda graph, case: [graph.variance()], stored("variance")),
+    "variance of a reward": Quantity(
+        1e-12, lambda graph, case: [graph.variance(case.rewards())], stored("variance rewarded")
+    ),
+    "variance of a signed reward": Quantity(
+        1e-12,
+        lambda graph, case: [graph.variance(case.rewards(True))],
+        stored("variance signed"),
+        scale=lambda case: [case.exact["moments unsigned"][1]],
+    ),
+    "covariance of two rewards": Quantity(
+        1e-12,
+        lambda graph, case: [graph.covariance(case.rewards(), case.rewards(True))],
+        stored("covariance"),
+        scale=lambda case: [
+            math.sqrt(case.exact["moments rewarded"][1]) * math.sqrt(case.exact["moments unsigned"][1])
+        ],
+    ),
+    "expected sojourn times": Quantity(
+        1e-12, lambda graph, case: transient(graph.expected_sojourn_time(), case), stored("sojourn")
+    ),
+    "expected waiting times": Quantity(
+        1e-12, lambda graph, case: transient(graph.expected_waiting_time(), case), stored("waiting")
+    ),
+    "density": Quantity(1e-10, over("pdf", "bulk"), at("pdf", "bulk")),
+    "density, right tail": Quantity(
+        1e-10, over("pdf", "tail"), at("pdf", "tail"), scale=largest("pdf", "tail")
+    ),
+    "distribution": Quantity(1e-10, over("cdf", "bulk"), at("cdf", "bulk")),
+    "distribution, right tail": Quantity(1e-10, over("cdf", "tail"), at("cdf", "tail")),
+    "probabilities of states": Quantity(
+        1e-10, _states, lambda case: [p for row in case.exact["states"] for p in row], scale=_most_likely
+    ),
+}
+
+
+def cases() -> list[Case]:
+    """Return all models with their references."""
+    return [Case.of(model) for model in MODELS.values()]

@@ -1,0 +1,165 @@
+"""Print the errors of every quantity over all models, of phasic and of its peer, as a table.
+
+    PHASIC_PEER=/path/to/python python tests/phasic/accuracy/table.py
+
+The peer is the C++ package of the same name: PHASIC_PEER names a Python in whose environment it is
+installed. With it, docs/accuracy.md is written anew; without, phasic stands alone and only the table is
+printed. Every question is put in a process of its own, since some of the peer's answers never come and
+some end the process; what takes longer than a few seconds counts as no answer.
+"""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+import os
+import platform
+import select
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from models import MODELS
+from quantities import QUANTITIES, Case
+
+HERE = Path(__file__).resolve()
+PAGE = HERE.parents[3] / "docs" / "accuracy.md"
+PATIENCE = 5.0
+Errors = dict[str, dict[str, float | None]]
+
+HEAD = """\
+# Accuracy
+
+`python tests/phasic/accuracy/table.py` makes this page. {models} models, from {fewest} to {most} states, are
+asked for every quantity, and every answer is compared with a number that ball arithmetic has proved to 22
+digits: moments by a dense inverse, distributions by a matrix exponential or by uniformisation with a proved
+bound on what is left out, gradients by the corner of a block matrix. Weights are the float64s of the model,
+read as exact fractions. The references lie in `tests/fixtures/accuracy`, and `references.py` beside the
+table computes them anew (it needs python-flint). The test suite holds every model to the claims.
+
+The models are coalescents, islands with migration, isolation with migration, two loci with recombination,
+queues, births and deaths, epidemics, machines under repair, random walks, rabbits, Coxian and
+hyperexponential distributions, Erlang distributions of 5, 50 and 500 phases, one-way loops, random cyclic
+chains, near-traps and stiff chains with rates from 1e-70 to 1e70, some with missing mass or more ways to
+be absorbed, and {discrete} chains in steps.
+
+Errors are relative to the number itself, but for these:
+
+- moments of signed rewards, and covariances, are measured by the same sum over sizes, since terms cancel;
+- in the right tail, where a millionth of the chain or less is left, densities are measured by the largest
+  density; up to three and a half times the mean, and down to a thousandth of it, by themselves;
+- the probabilities of the states at a time are measured by the largest of them;
+- numbers below 1e-290 are measured as if they were that large.
+
+Rewards are multiples of 1/64. A question without an answer raised an error, ended the process, or took
+more than {patience:g} seconds.
+"""
+PEER = """\
+
+The peer is the C++ package of the same name, {peer}, asked for the same graphs, built vertex by vertex, with
+its default settings. What it gets wrong includes discrete moments, missing mass, and densities and
+distributions, of which it says that they are approximate.
+"""
+
+
+def asked(package: Any) -> Errors:
+    """Return by quantity and model the error of `package`, or None where it has no answer."""
+    errors: Errors = {name: {} for name in QUANTITIES}
+    for model in MODELS.values():
+        case = Case.of(model)
+        for name, quantity in QUANTITIES.items():
+            if quantity.concerns(case):
+                errors[name][model.name] = _apart(
+                    lambda q=quantity, c=case: q.error(c.model.graph(package), c)
+                )
+    return errors
+
+
+def _apart(compute: Callable[[], float]) -> float | None:
+    """Return what `compute` finds in a process of its own, or None if it fails or takes too long."""
+    reading, writing = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(reading)
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 1)
+        os.dup2(null, 2)
+        try:
+            os.write(writing, repr(float(compute())).encode())
+        finally:
+            os._exit(0)
+    os.close(writing)
+    ready, _, _ = select.select([reading], [], [], PATIENCE)
+    if not ready:
+        os.kill(child, 9)
+    text = os.read(reading, 100) if ready else b""
+    os.close(reading)
+    os.waitpid(child, 0)
+    return float(text) if text else None
+
+
+def of_peer(python: str) -> tuple[str, Errors]:
+    """Return the version and the errors of the package that another Python imports."""
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    command = [python, "-W", "ignore", str(HERE), "--worker"]
+    done = subprocess.run(command, cwd="/", env=environment, capture_output=True, text=True, check=True)
+    version, errors = json.loads(done.stdout.splitlines()[-1])
+    return version, errors
+
+
+def cells(errors: dict[str, float | None]) -> list[str]:
+    """Return the cells of one package: median and worst error, where, and questions without an answer."""
+    answers = {name: error for name, error in errors.items() if error is not None}
+    unanswered = str(len(errors) - len(answers))
+    if not answers:
+        return ["-", "-", unanswered]
+    worst = max(answers, key=lambda name: answers[name])
+    middle = sorted(answers.values())[len(answers) // 2]
+    return [f"{middle:.1e}", f"{answers[worst]:.1e} ({worst})", unanswered]
+
+
+def table(ours: Errors, theirs: Errors | None) -> str:
+    """Return a Markdown table of errors by quantity."""
+    head = ["error of", "models", "claim", "median", "worst (model)", "no answer"]
+    if theirs is not None:
+        head += ["of the peer: median", "worst (model)", "no answer"]
+    rows = [head, ["---"] * len(head)]
+    for name, quantity in QUANTITIES.items():
+        row = [name, str(len(ours[name])), f"{quantity.bound:.0e}", *cells(ours[name])]
+        rows.append(row if theirs is None else row + cells(theirs[name]))
+    return "".join(f"| {' | '.join(row)} |\n" for row in rows)
+
+
+def main() -> None:
+    """Print the table, and write the page if there is a peer to compare with."""
+    import phasic
+
+    if "--worker" in sys.argv:
+        sys.stdout.write("\n" + json.dumps((importlib.metadata.version("phasic"), asked(phasic))) + "\n")
+        return
+    MODELS["coalescent of 8"].graph(phasic).pdf(1.0)  # loads kernels once, before processes part
+    ours = asked(phasic)
+    peer = os.environ.get("PHASIC_PEER")
+    if not peer:
+        sys.stdout.write(table(ours, None))
+        return
+    version, theirs = of_peer(peer)
+    lines = table(ours, theirs)
+    sys.stdout.write(lines)
+    sizes = [model.n for model in MODELS.values()]
+    head = HEAD.format(
+        models=len(MODELS),
+        fewest=min(sizes),
+        most=max(sizes),
+        discrete=sum(model.discrete for model in MODELS.values()),
+        patience=PATIENCE,
+    )
+    made = f"CPython {platform.python_version()} on {platform.system()} {platform.machine()}"
+    last = f"\nMade by `python tests/phasic/accuracy/table.py` with {made}, peer {version}.\n"
+    PAGE.write_text(f"{head}{PEER.format(peer=version)}\n{lines}{last}")
+
+
+if __name__ == "__main__":
+    main()
