@@ -497,6 +497,12 @@ def _all() -> Iterable[Model]:
     yield replace(loop("steps, ring of 7", 7, 0.75), discrete=True)
     yield collector(16)
     yield drift(8)
+    yield listed(
+        "steps, hardly ever staying",
+        2,
+        [(0, 1, 0.7), (0, 2, 0.299999999), (1, 2, 0.999999999)],
+        discrete=True,
+    )
     yield scattered_steps(8, 12, 3)
     yield scattered_steps(40, 13, 3)
     yield scattered_steps(150, 14, 4)

@@ -145,8 +145,8 @@ def _states(graph: Any, case: Case) -> list[float]:
     return [p for time in times for p in transient(graph.stop_probability(clock(time)), case)]
 
 
-def _most_likely(case: Case) -> list[float]:
-    return [max([*row, FLOOR]) for row in case.exact["states"] for _ in row]
+def _mass(case: Case) -> list[float]:
+    return [sum(case.model.start.values()) for row in case.exact["states"] for _ in row]
 
 
 QUANTITIES: dict[str, Quantity] = {
@@ -191,7 +191,7 @@ QUANTITIES: dict[str, Quantity] = {
     "distribution": Quantity(1e-10, over("cdf", "bulk"), at("cdf", "bulk")),
     "distribution, right tail": Quantity(1e-10, over("cdf", "tail"), at("cdf", "tail")),
     "probabilities of states": Quantity(
-        1e-10, _states, lambda case: [p for row in case.exact["states"] for p in row], scale=_most_likely
+        1e-10, _states, lambda case: [p for row in case.exact["states"] for p in row], scale=_mass
     ),
 }
 

@@ -211,7 +211,7 @@ def chosen_times(model: Model, mean: float) -> list[float]:
         transition, time = transition * transition, 2.0 * time
         if not algebra.under(transition * algebra.ones).rad() < bound:
             raise ArithmeticError("too few digits")
-    return [*early, time, 2.0 * time, 4.0 * time]
+    return sorted({*early, time, 2.0 * time, 4.0 * time})
 
 
 def at_times(model: Model, times: Sequence[float]) -> dict[str, Any]:

@@ -50,7 +50,7 @@ Errors are relative to the number itself, but for these:
 - moments of signed rewards, and covariances, are measured by the same sum over sizes, since terms cancel;
 - in the right tail, where a millionth of the chain or less is left, densities are measured by the largest
   density; up to three and a half times the mean, and down to a thousandth of it, by themselves;
-- the probabilities of the states at a time are measured by the largest of them;
+- the probabilities of the states at a time are measured by the initial mass;
 - numbers below 1e-290 are measured as if they were that large.
 
 Rewards are multiples of 1/64. A question without an answer raised an error, ended the process, or took

@@ -10,9 +10,6 @@ from quantities import QUANTITIES, Case
 
 import phasic
 
-LARGE = 60
-"""Number of states beyond which distributions are left to the slow run."""
-
 
 @cache
 def case(name):
@@ -24,15 +21,7 @@ def graph(name):
     return MODELS[name].graph(phasic)
 
 
-def on(names, large=LARGE):
-    slow = pytest.mark.slow
-    return pytest.mark.parametrize(
-        "name", [pytest.param(name, marks=slow if MODELS[name].n > large else ()) for name in names]
-    )
-
-
-every_model = on(MODELS, large=1000)
-small_models = on(MODELS)
+every_model = pytest.mark.parametrize("name", MODELS)
 
 
 def holds(quantity, name):
@@ -77,26 +66,26 @@ def test_waiting_times_keep_twelve_digits_from_every_state(name):
     holds("expected waiting times", name)
 
 
-@small_models
+@every_model
 def test_densities_keep_ten_digits_from_a_thousandth_of_the_mean(name):
     holds("density", name)
 
 
-@small_models
+@every_model
 def test_densities_far_right_are_exact_beside_the_largest(name):
     holds("density, right tail", name)
 
 
-@small_models
+@every_model
 def test_distributions_keep_ten_digits_from_a_thousandth_of_the_mean(name):
     holds("distribution", name)
 
 
-@small_models
+@every_model
 def test_distributions_far_right_keep_ten_digits(name):
     holds("distribution, right tail", name)
 
 
-@small_models
-def test_probabilities_of_states_are_exact_beside_the_largest(name):
+@every_model
+def test_probabilities_of_states_are_exact_beside_the_whole(name):
     holds("probabilities of states", name)
