@@ -11,10 +11,12 @@ import json
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
+from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from models import MODELS, Model
+from models import Model
 
 FOLDER = Path(__file__).parents[2] / "fixtures" / "accuracy"
 FLOOR = 1e-290
@@ -30,10 +32,11 @@ def file_of(model: Model) -> Path:
 
 @dataclass(frozen=True)
 class Case:
-    """A model and its references; numbers are float64s nearest to the proved ones."""
+    """A model and its references: `exact` as the nearest float64s, `text` with all digits."""
 
     model: Model
     exact: dict[str, Any]
+    text: dict[str, Any]
 
     @classmethod
     def of(cls, model: Model) -> Case:
@@ -41,9 +44,8 @@ class Case:
         content = json.loads(file_of(model).read_text())
         if content["digest"] != model.digest:
             raise ValueError(f"the references are not those of this {model.name}; run references.py anew")
-        return cls(
-            model, {name: _floats(part) for name, part in content.items() if name not in ("name", "digest")}
-        )
+        exact = {name: _floats(part) for name, part in content.items() if name not in ("name", "digest")}
+        return cls(model, exact, content)
 
     @property
     def bulk(self) -> list[int]:
@@ -60,6 +62,23 @@ class Case:
     def times(self) -> list[float]:
         """Times at which distributions are compared."""
         return self.exact["times"]
+
+    @property
+    def missing(self) -> float:
+        """Initial probability that is nowhere."""
+        return float(1 - sum(map(Fraction, self.model.start.values())))
+
+    @property
+    def positive(self) -> list[int]:
+        """Places of times at which the density is known to be positive, however small."""
+        return [i for i, text in enumerate(self.text["pdf"]) if text != "0"]
+
+    @property
+    def rising(self) -> list[int]:
+        """Places of times at which the distribution rises enough to be told from others."""
+        cdf, pdf = self.exact["cdf"], self.exact["pdf"]
+        least = 1e-9 if self.model.discrete else 0.0
+        return [i for i in self.bulk if 1e-200 < cdf[i] < 0.999 and pdf[i] > least * cdf[i]]
 
     def rewards(self, signed: bool = False) -> list[float]:
         """Return rewards by vertex, the starting one included."""
@@ -88,6 +107,8 @@ class Quantity:
         ``case -> numbers`` by which errors are measured, in place of the exact ones.
     concerns : callable
         ``case -> bool``: whether the model has this quantity.
+    method : str
+        Method of the graph without which it cannot be asked.
     """
 
     bound: float
@@ -95,6 +116,7 @@ class Quantity:
     exact: Callable[[Case], Sequence[float]]
     scale: Callable[[Case], Sequence[float]] | None = None
     concerns: Callable[[Case], bool] = lambda case: True
+    method: str = "expectation"
 
     def error(self, graph: Any, case: Case) -> float:
         """Return the largest error of the answers of `graph`."""
@@ -149,6 +171,53 @@ def _mass(case: Case) -> list[float]:
     return [sum(case.model.start.values()) for row in case.exact["states"] for _ in row]
 
 
+def _survival(places: str) -> Quantity:
+    return Quantity(
+        1e-10,
+        over("survival", places),
+        lambda case: [case.exact["surviving"][i] + case.missing for i in getattr(case, places)],
+        # Where initial probabilities sum to one but for rounding, that is all that survives in the end.
+        concerns=lambda case: case.missing == 0.0 or case.missing > 1e-6,
+        method="survival",
+    )
+
+
+def _logarithms(case: Case) -> list[float]:
+    return [float(Decimal(case.text["pdf"][i]).ln()) for i in case.positive]
+
+
+def _slopes(graph: Any, case: Case) -> list[float]:
+    return [slope for i in case.rising for slope in graph.log_likelihood([case.times[i]], gradient=True)[1]]
+
+
+def _exact_slopes(case: Case) -> list[float]:
+    pdf, slopes = case.exact["pdf"], case.exact["pdf gradient"]
+    return [slope / pdf[i] for i in case.rising for slope in slopes[i]]
+
+
+def _second_moment_gradient(case: Case) -> list[float]:
+    mean = case.exact["moments"][0]
+    pairs = zip(case.exact["variance gradient"], case.exact["expectation gradient"], strict=True)
+    return [variance + 2.0 * mean * expectation for variance, expectation in pairs]
+
+
+def by_theta(
+    exact: Callable[[Case], Sequence[float]], value: Callable[[Case], float]
+) -> Callable[[Case], Sequence[float]]:
+    """Return what derivatives are measured by: their size, and the value itself by each parameter."""
+
+    def scale(case: Case) -> Sequence[float]:
+        slopes = exact(case)
+        theta = list(case.model.theta or ()) * len(slopes)
+        return [abs(slope) + value(case) / theta[i] for i, slope in enumerate(slopes)]
+
+    return scale
+
+
+def _parameterised(case: Case) -> bool:
+    return case.model.theta is not None
+
+
 QUANTITIES: dict[str, Quantity] = {
     "moments 1 to 4": Quantity(1e-12, lambda graph, case: graph.moments(4), stored("moments")),
     "moments of a reward": Quantity(
@@ -193,9 +262,56 @@ QUANTITIES: dict[str, Quantity] = {
     "probabilities of states": Quantity(
         1e-10, _states, lambda case: [p for row in case.exact["states"] for p in row], scale=_mass
     ),
+    "survival": _survival("bulk"),
+    "survival, right tail": _survival("tail"),
+    "logarithm of the density": Quantity(
+        1e-10,
+        lambda graph, case: list(graph.log_pdf([case.times[i] for i in case.positive])),
+        _logarithms,
+        scale=lambda case: [max(1.0, abs(value)) for value in _logarithms(case)],
+        method="log_pdf",
+    ),
+    "quantiles": Quantity(
+        1e-10,
+        lambda graph, case: list(graph.quantile([case.exact["cdf"][i] for i in case.rising])),
+        lambda case: [case.times[i] for i in case.rising],
+        scale=lambda case: [
+            max(case.times[i], case.exact["cdf"][i] / case.exact["pdf"][i]) for i in case.rising
+        ],
+        method="quantile",
+    ),
+    "gradient of the expectation": Quantity(
+        1e-8,
+        lambda graph, case: list(graph.expectation_gradient()[1]),
+        stored("expectation gradient"),
+        scale=by_theta(stored("expectation gradient"), lambda case: case.exact["moments"][0]),
+        concerns=_parameterised,
+        method="expectation_gradient",
+    ),
+    "gradient of an expected reward": Quantity(
+        1e-8,
+        lambda graph, case: list(graph.expectation_gradient(case.rewards())[1]),
+        stored("expectation rewarded gradient"),
+        scale=by_theta(
+            stored("expectation rewarded gradient"), lambda case: case.exact["moments rewarded"][0]
+        ),
+        concerns=_parameterised,
+        method="expectation_gradient",
+    ),
+    "gradient of the second moment": Quantity(
+        1e-8,
+        lambda graph, case: list(graph.moments_gradient(2)[1][1]),
+        _second_moment_gradient,
+        scale=by_theta(_second_moment_gradient, lambda case: case.exact["moments"][1]),
+        concerns=_parameterised,
+        method="moments_gradient",
+    ),
+    "gradient of the log density": Quantity(
+        1e-8,
+        _slopes,
+        _exact_slopes,
+        scale=by_theta(_exact_slopes, lambda case: 1.0),
+        concerns=lambda case: "pdf gradient" in case.exact,
+        method="log_likelihood",
+    ),
 }
-
-
-def cases() -> list[Case]:
-    """Return all models with their references."""
-    return [Case.of(model) for model in MODELS.values()]

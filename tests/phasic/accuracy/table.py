@@ -4,8 +4,8 @@
 
 The peer is the C++ package of the same name: PHASIC_PEER names a Python in whose environment it is
 installed. With it, docs/accuracy.md is written anew; without, phasic stands alone and only the table is
-printed. Every question is put in a process of its own, since some of the peer's answers never come and
-some end the process; what takes longer than a few seconds counts as no answer.
+printed. The peer is asked every question in a process of its own, since some answers never come and some
+end the process; what takes longer than a few seconds counts as no answer.
 """
 
 from __future__ import annotations
@@ -64,17 +64,24 @@ distributions, of which it says that they are approximate.
 """
 
 
-def asked(package: Any) -> Errors:
-    """Return by quantity and model the error of `package`, or None where it has no answer."""
+def asked(package: Any, ask: Callable[[Callable[[], float]], float | None]) -> Errors:
+    """Return by quantity and model the error of `package`, or None where `ask` gets no answer."""
     errors: Errors = {name: {} for name in QUANTITIES}
     for model in MODELS.values():
         case = Case.of(model)
         for name, quantity in QUANTITIES.items():
-            if quantity.concerns(case):
-                errors[name][model.name] = _apart(
-                    lambda q=quantity, c=case: q.error(c.model.graph(package), c)
-                )
+            if hasattr(package.Graph, quantity.method) and quantity.concerns(case):
+                error = partial(lambda q, c: q.error(c.model.graph(package), c), quantity, case)
+                errors[name][model.name] = ask(error)
     return errors
+
+
+def _here(compute: Callable[[], float]) -> float | None:
+    """Return what `compute` finds, or None if it fails."""
+    try:
+        return float(compute())
+    except Exception:
+        return None
 
 
 def _apart(compute: Callable[[], float]) -> float | None:
@@ -112,7 +119,7 @@ def of_peer(python: str) -> tuple[str, Errors]:
 def cells(errors: dict[str, float | None]) -> list[str]:
     """Return the cells of one package: median and worst error, where, and questions without an answer."""
     answers = {name: error for name, error in errors.items() if error is not None}
-    unanswered = str(len(errors) - len(answers))
+    unanswered = str(len(errors) - len(answers)) if errors else "-"
     if not answers:
         return ["-", "-", unanswered]
     worst = max(answers, key=lambda name: answers[name])
@@ -127,6 +134,8 @@ def table(ours: Errors, theirs: Errors | None) -> str:
         head += ["of the peer: median", "worst (model)", "no answer"]
     rows = [head, ["---"] * len(head)]
     for name, quantity in QUANTITIES.items():
+        if not ours[name]:
+            continue
         row = [name, str(len(ours[name])), f"{quantity.bound:.0e}", *cells(ours[name])]
         rows.append(row if theirs is None else row + cells(theirs[name]))
     return "".join(f"| {' | '.join(row)} |\n" for row in rows)
@@ -137,10 +146,11 @@ def main() -> None:
     import phasic
 
     if "--worker" in sys.argv:
-        sys.stdout.write("\n" + json.dumps((importlib.metadata.version("phasic"), asked(phasic))) + "\n")
+        sys.stdout.write(
+            "\n" + json.dumps((importlib.metadata.version("phasic"), asked(phasic, _apart))) + "\n"
+        )
         return
-    MODELS["coalescent of 8"].graph(phasic).pdf(1.0)  # loads kernels once, before processes part
-    ours = asked(phasic)
+    ours = asked(phasic, _here)
     peer = os.environ.get("PHASIC_PEER")
     if not peer:
         sys.stdout.write(table(ours, None))
