@@ -18,11 +18,12 @@ import select
 import subprocess
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from models import MODELS
-from quantities import QUANTITIES, Case
+from quantities import QUANTITIES, Case, Quantity
 
 HERE = Path(__file__).resolve()
 PAGE = HERE.parents[3] / "docs" / "accuracy.md"
@@ -71,9 +72,12 @@ def asked(package: Any, ask: Callable[[Callable[[], float]], float | None]) -> E
         case = Case.of(model)
         for name, quantity in QUANTITIES.items():
             if hasattr(package.Graph, quantity.method) and quantity.concerns(case):
-                error = partial(lambda q, c: q.error(c.model.graph(package), c), quantity, case)
-                errors[name][model.name] = ask(error)
+                errors[name][model.name] = ask(partial(_error, quantity, case, package))
     return errors
+
+
+def _error(quantity: Quantity, case: Case, package: Any) -> float:
+    return quantity.error(case.model.graph(package), case)
 
 
 def _here(compute: Callable[[], float]) -> float | None:
@@ -146,9 +150,8 @@ def main() -> None:
     import phasic
 
     if "--worker" in sys.argv:
-        sys.stdout.write(
-            "\n" + json.dumps((importlib.metadata.version("phasic"), asked(phasic, _apart))) + "\n"
-        )
+        answers = importlib.metadata.version("phasic"), asked(phasic, _apart)
+        sys.stdout.write(f"\n{json.dumps(answers)}\n")
         return
     ours = asked(phasic, _here)
     peer = os.environ.get("PHASIC_PEER")
