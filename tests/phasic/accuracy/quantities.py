@@ -55,7 +55,7 @@ class Case:
 
     @property
     def tail(self) -> list[int]:
-        """Places of times in the right tail, where at most a millionth of the chain is left."""
+        """Places of times in the right tail; of small models, where a millionth is left at most."""
         return [i for i in range(len(self.times)) if i not in self.bulk]
 
     @property

@@ -1,11 +1,10 @@
 """Print the errors of every quantity over all models, of phasic and of its peer, as a table.
 
-    PHASIC_PEER=/path/to/python python tests/phasic/accuracy/table.py
+    [PHASIC_PEER=/path/to/python] python tests/phasic/accuracy/table.py
 
 The peer is the C++ package of the same name: PHASIC_PEER names a Python in whose environment it is
-installed. With it, docs/accuracy.md is written anew; without, phasic stands alone and only the table is
-printed. The peer is asked every question in a process of its own, since some answers never come and some
-end the process; what takes longer than a few seconds counts as no answer.
+installed; without it, phasic stands alone. docs/accuracy.md is written anew. The peer is asked every
+question in a process of its own, since some answers never come and some end the process.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ import importlib.metadata
 import json
 import os
 import platform
-import select
+import resource
 import subprocess
 import sys
 from collections.abc import Callable
@@ -27,7 +26,7 @@ from quantities import QUANTITIES, Case, Quantity
 
 HERE = Path(__file__).resolve()
 PAGE = HERE.parents[3] / "docs" / "accuracy.md"
-PATIENCE = 5.0
+PATIENCE = 5
 Errors = dict[str, dict[str, float | None]]
 
 HEAD = """\
@@ -49,13 +48,15 @@ be absorbed, and {discrete} chains in steps.
 Errors are relative to the number itself, but for these:
 
 - moments of signed rewards, and covariances, are measured by the same sum over sizes, since terms cancel;
-- in the right tail, where a millionth of the chain or less is left, densities are measured by the largest
-  density; up to three and a half times the mean, and down to a thousandth of it, by themselves;
+- in the right tail, beyond three and a half times the mean, densities are measured by the largest density;
+  up to there, and down to a thousandth of the mean, by themselves;
 - the probabilities of the states at a time are measured by the initial mass;
+- quantiles are measured by their size, or by the time in which the distribution would grow by its own;
+- gradients are measured by their size and the value by each parameter; logarithms from one on by their size;
 - numbers below 1e-290 are measured as if they were that large.
 
 Rewards are multiples of 1/64. A question without an answer raised an error, ended the process, or took
-more than {patience:g} seconds.
+more than {patience} seconds of processor time.
 """
 PEER = """\
 
@@ -94,6 +95,7 @@ def _apart(compute: Callable[[], float]) -> float | None:
     child = os.fork()
     if child == 0:
         os.close(reading)
+        resource.setrlimit(resource.RLIMIT_CPU, (PATIENCE, PATIENCE))
         null = os.open(os.devnull, os.O_WRONLY)
         os.dup2(null, 1)
         os.dup2(null, 2)
@@ -102,10 +104,7 @@ def _apart(compute: Callable[[], float]) -> float | None:
         finally:
             os._exit(0)
     os.close(writing)
-    ready, _, _ = select.select([reading], [], [], PATIENCE)
-    if not ready:
-        os.kill(child, 9)
-    text = os.read(reading, 100) if ready else b""
+    text = os.read(reading, 100)  # empty once the child has ended, whatever ended it
     os.close(reading)
     os.waitpid(child, 0)
     return float(text) if text else None
@@ -155,10 +154,7 @@ def main() -> None:
         return
     ours = asked(phasic, _here)
     peer = os.environ.get("PHASIC_PEER")
-    if not peer:
-        sys.stdout.write(table(ours, None))
-        return
-    version, theirs = of_peer(peer)
+    version, theirs = of_peer(peer) if peer else ("", None)
     lines = table(ours, theirs)
     sys.stdout.write(lines)
     sizes = [model.n for model in MODELS.values()]
@@ -170,8 +166,10 @@ def main() -> None:
         patience=PATIENCE,
     )
     made = f"CPython {platform.python_version()} on {platform.system()} {platform.machine()}"
-    last = f"\nMade by `python tests/phasic/accuracy/table.py` with {made}, peer {version}.\n"
-    PAGE.write_text(f"{head}{PEER.format(peer=version)}\n{lines}{last}")
+    if peer:
+        head += PEER.format(peer=version)
+    last = f"\nMade by `python tests/phasic/accuracy/table.py` with {made}.\n"
+    PAGE.write_text(f"{head}\n{lines}{last}")
 
 
 if __name__ == "__main__":
