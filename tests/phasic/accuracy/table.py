@@ -47,7 +47,7 @@ be absorbed, and {discrete} chains in steps.
 
 Errors are relative to the number itself, but for these:
 
-- moments of signed rewards, and covariances, are measured by the same sum over sizes, since terms cancel;
+- moments and variances of signed rewards, and covariances, are measured by moments of their sizes;
 - in the right tail, beyond three and a half times the mean, densities are measured by the largest density;
   up to there, and down to a thousandth of the mean, by themselves;
 - the probabilities of the states at a time are measured by the initial mass;
