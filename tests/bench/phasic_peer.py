@@ -26,8 +26,9 @@ from typing import Any
 HERE = Path(__file__).resolve().parent
 ROOT = Path(os.environ.get("PHASIC_OURS", HERE.parent.parent))
 PEER = Path(os.environ.get("PHASIC_PEER", HERE.parent.parent / ".venv" / "peer" / "bin" / "python"))
-PATIENCE = 90.0  # seconds after which a stage is cut
-ENOUGH = 20.0  # seconds of theirs after which no further round is run
+PATIENCE = 90.0  # processor seconds after which a stage is cut
+ASLEEP = 20  # times as long on the clock, after which one that waits for something is cut
+ENOUGH = 20.0  # processor seconds of theirs after which no further round is run
 MEMORY = 12 << 30  # bytes of address space for either side
 
 
@@ -93,7 +94,10 @@ class Side:
     def _reply(self, patience: float) -> dict[str, Any]:
         assert self._process is not None
         assert self._process.stdout is not None
-        ready, _, _ = select.select([self._process.stdout], [], [], patience)
+        started, spent = time.monotonic(), self._processor_seconds()
+        while not (ready := select.select([self._process.stdout], [], [], 0.5)[0]):
+            if self._processor_seconds() - spent > patience or time.monotonic() - started > ASLEEP * patience:
+                break
         line = self._process.stdout.readline() if ready else ""
         if not line:
             self.end()
@@ -102,6 +106,12 @@ class Side:
         if "error" in reply:
             raise Cut(reply["error"])
         return reply
+
+    def _processor_seconds(self) -> float:
+        """Return what the process has taken so far: on a busy machine the clock says nothing of it."""
+        assert self._process is not None
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -169,7 +179,6 @@ class Pair:
                     continue
                 if afresh:
                     side.end()
-                started = time.monotonic()
                 try:
                     own = (only_ours or {}) if name == "ours" else {}
                     replies[name] = side.ask(stage, **arguments, **own)
@@ -180,7 +189,7 @@ class Pair:
                     continue
                 if "missing" in replies[name]:
                     return {"missing": Measured(cut=f"{name} has no {replies[name]['missing']}")}
-                spent += time.monotonic() - started if name == "theirs" else 0.0
+                spent += sum(replies[name]["seconds"].values()) if name == "theirs" else 0.0
             apart = difference(replies)
             if apart > tolerance:
                 raise AssertionError(f"{stage} {arguments}: answers differ by {apart:.2g}: {replies}")
