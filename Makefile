@@ -1,7 +1,8 @@
 # Every target that runs something makes the environment that it needs, under .venv/.
 PYTHON ?= python3
+PEER_NEEDS = ipython jax jaxlib matplotlib numpy pandas requests scipy seaborn setuptools tqdm
 
-.PHONY: demo test test-all slow bench faults lint clean
+.PHONY: demo test test-all slow bench bench-phasic faults lint clean
 
 demo: .venv/demo/ready          ## the examples, on real input
 	.venv/demo/bin/python examples/metals.py
@@ -18,6 +19,9 @@ bench: .venv/test/ready         ## speed against named alternatives, as ratios
 	# One module of it is compared, which needs joblib alone; with all it asks for it brings JAX and 70 more.
 	.venv/test/bin/python -m pip install --quiet --no-deps 'pycse>=2.11'
 	.venv/test/bin/python -m pytest -m bench -s tests/bench
+
+bench-phasic: .venv/test/ready .venv/peer/ready   ## phasic against the C++ package of the same name
+	PHASIC_PEER=.venv/peer/bin/python .venv/test/bin/python -m pytest -m bench -s tests/bench/test_phasic.py
 
 faults: .venv/test/ready        ## everything that can go wrong with a store, as one table
 	.venv/test/bin/python tests/faults/table.py
@@ -40,6 +44,16 @@ lint: .venv/test/ready          ## style and types
 	$(PYTHON) -m venv .venv/test
 	.venv/test/bin/python -m pip install --quiet --upgrade pip
 	.venv/test/bin/python -m pip install --quiet --editable '.[dev]'
+	touch $@
+
+# The C++ package, by the packages that it imports: of those that it asks for, `mpfr` and `eigen` are not the
+# libraries that it means but unrelated packages, one of them made to show that such names are installed.
+.venv/peer/ready: Makefile
+	$(PYTHON) -m venv .venv/peer
+	.venv/peer/bin/python -m pip install --quiet --upgrade pip
+	.venv/peer/bin/python -m pip install --quiet $(PEER_NEEDS)
+	.venv/peer/bin/python -m pip install --quiet --no-deps 'phasic==0.32.1'
+	.venv/peer/bin/python -c 'import phasic'
 	touch $@
 
 clean:

@@ -10,8 +10,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
-PAGE = Path(__file__).resolve().parent.parent.parent / "docs" / "benchmarks.md"
+DOCS = Path(__file__).resolve().parent.parent.parent / "docs"
 HEAD = """\
 # Benchmarks
 
@@ -23,6 +24,17 @@ shared machine.
 """
 SECTIONS = ("Hits", "Keys", "Stores", "Fingerprints", "Imports")
 Contender = Callable[[], object]
+
+
+class Page(NamedTuple):
+    """A page of the documentation: how it begins, and its sections in their order."""
+
+    path: Path
+    head: str
+    sections: Sequence[str]
+
+
+HASHCACHE = Page(DOCS / "benchmarks.md", HEAD, SECTIONS)
 
 
 def seconds(contender: Contender, calls: int) -> float:
@@ -77,13 +89,16 @@ def versions(packages: Sequence[str]) -> str:
     return ", ".join(found)
 
 
-def save(section: str, file: str, lines: list[str], packages: Sequence[str] = ()) -> None:
-    """Write one section of the page, with how it was made and on what, and leave the others as they are."""
+def save(
+    section: str, file: str, lines: list[str], packages: Sequence[str] = (), page: Page = HASHCACHE
+) -> None:
+    """Write one section of a page, with how it was made and on what, and leave the others as they are."""
     command = f"`python -m pytest -m bench -s tests/bench/{Path(file).name}`"
     body = ["", *lines, "", f"Made by {command} with {versions(packages)}.", ""]
-    found = re.split(r"^## (.*)\n", PAGE.read_text(), flags=re.MULTILINE) if PAGE.exists() else [""]
+    old = page.path.read_text() if page.path.exists() else ""
+    found = re.split(r"^## (.*)\n", old, flags=re.MULTILINE)
     sections = dict(zip(found[1::2], found[2::2], strict=True))
     sections[section] = "\n".join(body)
-    order = [name for name in SECTIONS if name in sections]
-    PAGE.write_text(HEAD + "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in order))
+    order = [name for name in page.sections if name in sections]
+    page.path.write_text(page.head + "".join(f"\n## {name}\n{sections[name].rstrip()}\n" for name in order))
     sys.stdout.write("\n".join(["", f"## {section}", *body]))
