@@ -249,7 +249,7 @@ def test_the_end_of_float64_is_long_after_absorption(model):
 @pytest.mark.parametrize("ratio", [1.0, 2.0, 50.0, 2048.0, 1e4])
 def test_a_hyperbola_inverts_what_lies_in_its_sector(ratio):
     times = np.geomspace(1 / ratio, 1, 9)
-    for sector in contour._SECTORS:
+    for sector in contour.SECTORS:
         pole = 3.0 * np.exp(1j * (np.pi - 0.9 * sector))  # 1 / (s^2 - 2 Re(p) s + |p|^2) and its conjugate
         nodes, weights = contour.hyperbola(ratio, sector)
         values = np.imag(
