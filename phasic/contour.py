@@ -40,7 +40,7 @@ class Contour(NamedTuple):
 class _Shape(NamedTuple):
     """A hyperbola ``mu (1 + sin(iu - phi))`` and the step and number of its nodes."""
 
-    count: int
+    number: int
     phi: float
     mu: float
     step: float

@@ -23,7 +23,9 @@ Complex = NDArray[np.complex128]
 TOLERANCE = 1e-11
 """Error relative to each value up to which it is accepted."""
 
-_FAR_TOLERANCE = 1e-9  # in the right tail, where a relative rounding error of a rate grows with time
+FAIR = 1e-9
+"""The same for the right tail, where the relative rounding error of a rate grows with time."""
+
 
 _RATIO, _TILTED_RATIO = 64.0, 16.0  # longest over shortest time of one contour
 _HALF_RULE = np.exp(-34.5 / 2.0)  # by how much the rule with all nodes is better than that with half of them
@@ -35,12 +37,24 @@ _KEPT = 2**22  # numbers in tables that are kept for later
 class Answer(NamedTuple):
     """Values ``value * exp(log)`` and their errors ``error * exp(log)``, all float64[k].
 
-    The error is infinite where no value was found.
+    The error is infinite where no value was found; `good` says where it is small beside the value.
     """
 
     value: Floats
     log: Floats
     error: Floats
+    good: NDArray[np.bool_]
+
+    @classmethod
+    def none(cls, size: int) -> Answer:
+        """Return room for so many values."""
+        zeros = np.zeros(size)
+        return cls(zeros, zeros.copy(), np.full(size, np.inf), np.zeros(size, np.bool_))
+
+    def reshaped(self, shape: tuple[int, ...]) -> Answer:
+        """Return the same values in another shape."""
+        value, log, error = (array.reshape(shape) for array in (self.value, self.log, self.error))
+        return Answer(value, log, error, self.good.reshape(shape))
 
 
 @dataclass(frozen=True, eq=False)
@@ -109,8 +123,8 @@ class Group(NamedTuple):
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Which values are accurate, bool[last - first]."""
-        return self.error <= (TOLERANCE if self.tilted.rate >= 0.0 else _FAR_TOLERANCE) * self.value
+        """Which values are accurate enough to go on from, bool[last - first]."""
+        return self.error <= (TOLERANCE if self.tilted.rate >= 0.0 else FAIR) * self.value
 
     @property
     def run(self) -> tuple[int, int]:
@@ -151,7 +165,7 @@ class Inversion:
     def answer(self) -> Answer:
         """Return what was found; values that are not accurate have the error that they have."""
         times = self._times
-        found = Answer(np.zeros(times.size), np.zeros(times.size), np.full(times.size, np.inf))
+        found = Answer.none(times.size)
         if times.size == 0:
             return found
         begin = int(np.searchsorted(times, times[-1] / _RATIO))
@@ -191,7 +205,8 @@ class Inversion:
         here = slice(group.first, group.last)
         factor = group.tilted.log_mass + group.tilted.rate * self._times[here]
         better = group.good | ~np.isfinite(found.error[here])
-        for array, new in zip(found, (group.value, factor, group.error), strict=True):
+        strictly = group.error <= TOLERANCE * group.value
+        for array, new in zip(found, (group.value, factor, group.error, strictly), strict=True):
             array[here][better] = new[better]
         self.groups.append(group)
 
@@ -287,8 +302,8 @@ class Inversion:
             )
         growth = np.maximum(nodes.real, nodes.real * (times[0] / longest))
         rounding = _ROUNDING * float(np.exp(growth) @ np.abs(terms))
-        missed = 10.0 * _HALF_RULE * float(np.abs(doubt).max())
-        enough = missed <= max(rounding, 1e-13 * float(value.max()))
+        missed = 3.0 * _HALF_RULE * float(np.abs(doubt).max())
+        enough = missed <= max(rounding, 3e-13 * float(value.max()))
         error = rounding + missed
         if not np.isfinite(error):
             error = np.inf

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +16,7 @@ from phasic.arrays import Floats
 if TYPE_CHECKING:
     from phasic.trace import Indices, Offsets, Trace
 
+LANES = 16  # at least so many nodes side by side
 _ROOM = 2**20  # numbers of one solution that are worked on side by side: what fits into fast memory
 
 
@@ -38,6 +41,7 @@ class Rows:
     edge: NDArray[np.int64]
     order: Indices
     components: tuple[Any, ...]
+    _spare: tuple[list[tuple[Floats, ...]], ...] = field(default_factory=lambda: ([], []), repr=False)
 
     @classmethod
     def of(cls, trace: Trace) -> Rows:
@@ -71,27 +75,35 @@ class Rows:
         largest = int(np.diff(bounds).max())
         return largest, int(np.diff(lower_offsets[bounds]).max()), int(np.diff(upper_offsets[bounds]).max())
 
-    def room(self, nodes: int, keep: bool = False, together: int | None = None) -> tuple[Floats, ...]:
-        """Return working arrays of kernels for so many nodes.
+    @contextmanager
+    def room(self, keep: bool = False) -> Iterator[tuple[Floats, ...]]:
+        """Lend working arrays of kernels, for as many nodes side by side as fit into fast memory.
+
+        They are kept for the next one who asks, since fresh memory costs as much as a solution.
 
         Parameters
         ----------
-        nodes : int
-            A multiple of eight.
         keep : bool
             Make room for the factors of all components, and for a transposed solution.
-        together : int, optional
-            How many nodes to work on at once; by default what fits into fast memory.
         """
+        spare = self._spare[keep]
+        try:
+            room = spare.pop()
+        except IndexError:
+            room = self._new_room(keep)
+        yield room
+        if not spare:
+            spare.append(room)
+
+    def _new_room(self, keep: bool) -> tuple[Floats, ...]:
         t = self.order.size
         largest, lower, upper = self._sizes
         inverse = largest
         if keep:
             lower, upper, inverse = self.components[2].size, self.components[4].size, t
-        if together is None:
-            together = nodes
-            while together % 16 == 0 and together * (t + lower + upper) > _ROOM:
-                together //= 2
+        together = 64
+        while together > LANES and together * (t + lower + upper) > _ROOM:
+            together //= 2
         sizes = (largest, lower, upper, inverse, t) + (t,) * keep
         return np.zeros((largest, 2 * together)), *(np.empty((size, 2 * together)) for size in sizes)
 

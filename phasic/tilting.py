@@ -15,9 +15,8 @@ from numpy.typing import NDArray
 
 from phasic.arrays import Floats
 from phasic.contour import SECTORS
-from phasic.rows import Rows
+from phasic.rows import LANES, Rows
 
-_LANES = 16
 _NARROW = ((4.0, 0.2), (12.0, 0.5), (50.0, 0.85), (250.0, 1.15))  # sectors for what is less narrow
 _LEAST = 1e-250  # transforms below are left to a second step
 
@@ -77,26 +76,27 @@ class Tilted:
             Vertices that count; others are made to stand still.
         """
         base = weights[rows.edge] * reached[rows.order][rows.source]
-        exits = np.bincount(rows.source, base * (rows.to < 0), rows.order.size)
+        exits = np.bincount(rows.source, base * (rows.to < 0), rows.order.size).astype(np.float64)
         ones = np.ones(rows.order.size)
         return cls(rows, base, base, alpha[rows.order], np.ones(base.size), exits, ones)
 
     def transform(self, rewards: Floats, z: Any) -> Any:
-        """Return ``alpha (z I - S)^-1 rewards`` of the tilted chain, complex128[k], k a multiple of 8."""
+        """Return ``alpha (z I - S)^-1 rewards`` of the tilted chain, complex128[k]."""
         from phasic.kernels.contour import transform
 
         re, im = np.array(z.real, np.float64), np.array(z.imag, np.float64)
         out = np.empty(z.size), np.empty(z.size)
         rows = self.rows
         system = (rows.offsets, rows.to, self.weights, *rows.components)
-        transform(*system, rewards, self.alpha, *rows.room(z.size), re, im, *out)
+        with rows.room() as room:
+            transform(*system, rewards, self.alpha, *room, re, im, *out)
         return out[0] + 1j * out[1]
 
     def earlier(self, time: float) -> Tilted | None:
         """Return the chain tilted further, so that `time` is late but not very; None where that fails."""
         tilted = self
         for _ in range(60):
-            rates = 2.0 ** (0.75 * np.arange(_LANES) - 3.0) / time
+            rates: Floats = np.asarray(2.0 ** (0.75 * np.arange(LANES) - 3.0) / time, np.float64)
             found = tilted._survey(rates)
             if found is None:
                 return None
@@ -118,13 +118,13 @@ class Tilted:
                 continue
             if wide and chosen > 0:
                 low, high = float(rates[chosen - 1]), float(rates[chosen])
-                rates = low + (high - low) * np.arange(1, _LANES + 1) / _LANES
+                rates = low + (high - low) * np.arange(1, LANES + 1) / LANES
                 found = tilted._survey(rates)
                 if found is None:
                     return None
                 log_mass, h = found
                 finer, _ = _late_enough(rates, log_mass, time)
-                chosen = _LANES - 1 if finer is None else finer
+                chosen = LANES - 1 if finer is None else finer
             tilted = tilted._by(float(rates[chosen]), h[:, chosen], float(log_mass[chosen]))
             return replace(tilted, sector=_sector(_narrowness(rates, log_mass, chosen)))
         return None
@@ -148,7 +148,7 @@ class Tilted:
 
     def mean(self, time: float) -> float | None:
         """Return about the mean absorption time; None where it is long after `time`."""
-        rates = 2.0 ** (3.0 * np.arange(_LANES) - 30.0) / time
+        rates: Floats = np.asarray(2.0 ** (3.0 * np.arange(LANES) - 30.0) / time, np.float64)
         found = self._survey(rates)
         if found is None:
             return None
@@ -163,11 +163,11 @@ class Tilted:
         from phasic.kernels.contour import transform
 
         rows = self.rows
-        room = rows.room(rates.size, together=rates.size)  # all side by side: every h is wanted
         system = (rows.offsets, rows.to, self.weights, *rows.components)
         mass, none = np.empty(rates.size), np.empty(rates.size)
-        transform(*system, self.exits, self.alpha, *room, rates, np.zeros(rates.size), mass, none)
-        h = room[-1][:, : rates.size]
+        with rows.room() as room:
+            transform(*system, self.exits, self.alpha, *room, rates, np.zeros(rates.size), mass, none)
+            h = room[-1][:, : rates.size].copy()
         if not np.isfinite(mass).any():
             return None
         with np.errstate(invalid="ignore", divide="ignore"):
@@ -193,11 +193,12 @@ class Tilted:
         from phasic.kernels.contour import occupation
 
         rows, one = self.rows, np.zeros(1)
-        *room, x = rows.room(1, keep=True)
         system = (rows.offsets, rows.to, self.weights, *rows.components)
-        occupation(*system, self.alpha, *room, x, one, one)
-        spent = np.where(off > 0.0, np.abs(x[:, 0]), 0.0)
-        total = float(np.abs(x[:, 0])[np.isfinite(x[:, 0])].sum())
+        with rows.room(keep=True) as room:
+            occupation(*system, self.alpha, *room, one, one)
+            times = np.abs(room[-1][:, 0])
+        spent = np.where(off > 0.0, times, 0.0)
+        total = float(times[np.isfinite(times)].sum())
         return float(spent @ off) / total if np.isfinite(spent).all() and total > 0.0 else np.inf
 
 

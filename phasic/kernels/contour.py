@@ -50,7 +50,8 @@ def _forward(
     rewards : float64[t]
     z_re, z_im : float64[k]
     work : float64[c, 2 k]
-        Zero, and left so; c is the size of the largest component.
+        Zero, and left so; c is the size of the largest component. This and the following arrays may have
+        more columns than are used.
     exits : float64[c, 2 k]
     lower, upper, inverse, y : float64[..., 2 k]
         Filled; `inverse` with one over the rate of leaving.
@@ -180,9 +181,9 @@ def _backward(
     upper: Any,
     inverse: Any,
     x: Any,
+    k: Any,
 ) -> None:
-    """Fill `x` (float64[t, 2 k]) with the solution of ``x (z I - S) = alpha``, factors from `_forward`."""
-    k = x.shape[1] // 2
+    """Fill `x` with the solution of ``x (z I - S) = alpha`` for k different z, factors from `_forward`."""
     for i in range(x.shape[0]):
         for p in range(k):
             x[i, p] = alpha[i]
@@ -246,12 +247,12 @@ def transform(
     alpha : float64[t]
     work, ..., y
         Room for as many z side by side as fit into fast memory.
-    z_re, z_im, out_re, out_im : float64[k]
-        k is a multiple of that number.
+    z_re, z_im, out_re, out_im : float64[...]
     """
     together = y.shape[1] // 2
     for begin in range(0, z_re.size, together):
-        end = begin + together
+        end = min(begin + together, z_re.size)
+        k = end - begin
         _forward(
             offsets,
             to,
@@ -276,9 +277,9 @@ def transform(
             out_re[p] = out_im[p] = 0.0
         for i in range(alpha.size):
             if alpha[i] != 0.0:
-                for p in range(together):
+                for p in range(k):
                     out_re[begin + p] += alpha[i] * y[i, p]
-                    out_im[begin + p] += alpha[i] * y[i, together + p]
+                    out_im[begin + p] += alpha[i] * y[i, k + p]
 
 
 @kernel
@@ -346,6 +347,7 @@ def occupation(
         upper,
         inverse,
         x,
+        z_re.size,
     )
 
 
@@ -394,9 +396,10 @@ def sensitivities(
     z_re, z_im, c_re, c_im : float64[k]
     out : float64[m]
     """
-    k = y.shape[1] // 2
-    for begin in range(0, z_re.size, k):
-        end = begin + k
+    together = y.shape[1] // 2
+    for begin in range(0, z_re.size, together):
+        end = min(begin + together, z_re.size)
+        k = end - begin
         _forward(
             offsets,
             to,
@@ -431,6 +434,7 @@ def sensitivities(
             upper,
             inverse,
             x,
+            k,
         )
         for i in range(x.shape[0]):
             stay = arrive = 0.0
