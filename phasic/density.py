@@ -277,14 +277,15 @@ class Question:
         chain = self.chain
         times = np.minimum(times, _NEVER / chain.clock)
         found = Answer.none(times.size)
-        if not self.discrete and (small or self._worth_inverting(times)):
+        if not self.discrete and (small or self.worth_inverting(times)):
             self._invert(kind, times, found)
         rest = ~found.good
         if rest.any():
             self._walk_or_else(kind, times, rest, found)
         return found
 
-    def _worth_inverting(self, times: Floats) -> bool:
+    def worth_inverting(self, times: Floats) -> bool:
+        """Return whether an inversion takes less time than walking."""
         chain = self.chain
         jumps = uniformisation.first_guess(chain.clock * np.minimum(times, 1e12 / chain.clock))
         walking = jumps * (chain.targets.size + 4.0 * times.size)

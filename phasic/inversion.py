@@ -83,7 +83,7 @@ class Observed:
         if found is None:
             nodes = hyperbola(ratio, sector).nodes
             times = self.times[first:last] / longest
-            found = np.empty((times.size, nodes.size)), np.empty((times.size, nodes.size))
+            found = np.empty((nodes.size, times.size)), np.empty((nodes.size, times.size))
             exponentials(times, nodes.real.copy(), nodes.imag.copy(), *found)
             while (
                 self._tables
@@ -102,11 +102,14 @@ class Group(NamedTuple):
     first, last : int
         Their range among the times observed.
     tilted : Tilted
-    sector : float
+    ratio, sector : float
+        Of the contour.
     z, terms : complex128[k]
         Nodes as rates; the value at time t is the imaginary part of ``sum(terms * exp(z t))``.
     enough : bool
         Whether a wider sector would only bring other rounding errors.
+    tolerance : float
+        Relative error that is good enough.
     value, error : float64[last - first]
         Without the factor by which tilting differs.
     """
@@ -114,17 +117,19 @@ class Group(NamedTuple):
     first: int
     last: int
     tilted: Tilted
+    ratio: float
     sector: float
     z: Complex
     terms: Complex
     enough: bool
+    tolerance: float
     value: Floats
     error: Floats
 
     @property
     def good(self) -> NDArray[np.bool_]:
         """Which values are accurate enough to go on from, bool[last - first]."""
-        return self.error <= (TOLERANCE if self.tilted.rate >= 0.0 else FAIR) * self.value
+        return np.asarray(self.error <= self.tolerance * self.value)
 
     @property
     def run(self) -> tuple[int, int]:
@@ -133,6 +138,30 @@ class Group(NamedTuple):
         if good.size == 0:
             return self.first, self.first
         return self.first + int(good[0]), self.first + int(good[-1]) + 1
+
+    def add_slopes(self, observed: Observed, share: Floats, out: Floats) -> None:
+        """Add the derivative of ``share @ value`` by the weight of every edge to `out`, float64[m].
+
+        Values are densities, and derivatives are without the factor by which tilting differs, as they are.
+        """
+        from phasic.kernels.contour import sensitivities, spread_back
+
+        tilted, longest = self.tilted, float(observed.times[self.last - 1])
+        nodes, factors = hyperbola(self.ratio, self.sector)
+        re, im = np.zeros(nodes.size), np.zeros(nodes.size)
+        for begin in range(self.first, self.last, _BLOCK):
+            end = min(begin + _BLOCK, self.last)
+            table = observed.table(begin, end, longest, self.ratio, self.sector)
+            spread_back(*table, share[begin - self.first : end - self.first], re, im)
+        c = (re + 1j * im) * factors / longest
+        rows, z, by_position = tilted.rows, (self.z.real.copy(), self.z.imag.copy()), np.zeros(out.size)
+        system = (rows.offsets, rows.to, tilted.weights, *rows.components)
+        with rows.room(keep=True) as room:
+            sensitivities(
+                *(*system, tilted.exits, tilted.alpha, tilted.ratio, 1.0, *room),
+                *(*z, c.real.copy(), c.imag.copy(), by_position),
+            )
+        out[rows.edge] += by_position
 
     def slope(self, time: float) -> float:
         """Return the derivative of the logarithm of the value at a time near those of the group."""
@@ -152,15 +181,26 @@ class Inversion:
     observed : Observed
     kind : {"pdf", "cdf", "survival"}
         What is asked for.
+    tolerance : float
+        Error relative to each value up to which it is accepted.
     """
 
-    def __init__(self, chain: Tilted, halfwidth: float, observed: Observed, kind: Kind) -> None:
+    def __init__(
+        self,
+        chain: Tilted,
+        halfwidth: float,
+        observed: Observed,
+        kind: Kind,
+        tolerance: float = TOLERANCE,
+    ) -> None:
         self._chain = chain
         self._halfwidth = halfwidth
         self._observed = observed
         self._times = observed.times
         self._kind = kind
+        self._tolerance = tolerance
         self.groups: list[Group] = []
+        self.by = np.full(observed.times.size, -1)
 
     def answer(self) -> Answer:
         """Return what was found; values that are not accurate have the error that they have."""
@@ -205,9 +245,10 @@ class Inversion:
         here = slice(group.first, group.last)
         factor = group.tilted.log_mass + group.tilted.rate * self._times[here]
         better = group.good | ~np.isfinite(found.error[here])
-        strictly = group.error <= TOLERANCE * group.value
+        strictly = group.error <= self._tolerance * group.value
         for array, new in zip(found, (group.value, factor, group.error, strictly), strict=True):
             array[here][better] = new[better]
+        self.by[here][better] = len(self.groups)
         self.groups.append(group)
 
     def _leftwards(self, group: Group | None, edge: int, found: Answer) -> None:
@@ -309,4 +350,5 @@ class Inversion:
             error = np.inf
         factor = abs(tilted.rate) * times + abs(tilted.log_mass)
         drift = (tilted.drift * times + _ROUNDING / 4.0 * factor) * np.abs(value)
-        return Group(first, last, tilted, sector, z, terms, enough, value, error + drift)
+        tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
+        return Group(first, last, tilted, ratio, sector, z, terms, enough, tolerance, value, error + drift)

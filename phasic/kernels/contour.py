@@ -468,36 +468,49 @@ def sensitivities(
 
 @kernel
 def exponentials(times: Any, z_re: Any, z_im: Any, table_re: Any, table_im: Any) -> None:
-    """Fill the tables (float64[times, k]) with ``exp(z t)``."""
-    for i in range(times.size):
-        t = times[i]
-        for p in range(z_re.size):
-            size = np.exp(z_re[p] * t)
-            table_re[i, p] = size * np.cos(z_im[p] * t)
-            table_im[i, p] = size * np.sin(z_im[p] * t)
+    """Fill the tables (float64[k, times]) with ``exp(z t)``."""
+    for p in range(z_re.size):
+        for i in range(times.size):
+            size = np.exp(z_re[p] * times[i])
+            table_re[p, i] = size * np.cos(z_im[p] * times[i])
+            table_im[p, i] = size * np.sin(z_im[p] * times[i])
 
 
 @kernel
 def collect(table_re: Any, table_im: Any, c_re: Any, c_im: Any, out: Any, doubt: Any) -> None:
-    """Fill `out` with the imaginary part of ``table @ c``, and `doubt` with what should be zero.
+    """Fill `out` with the imaginary part of ``c @ table``, and `doubt` with what should be zero.
 
     Every second node alone is a rule of its own, as far off as `doubt` tells.
     """
     for i in range(out.size):
-        even = odd = total = 0.0
-        for p in range(0, c_re.size, 2):
-            even += table_re[i, p] * c_re[p] - table_im[i, p] * c_im[p]
-            odd += table_re[i, p + 1] * c_re[p + 1] - table_im[i, p + 1] * c_im[p + 1]
-            total += table_re[i, p] * c_im[p] + table_im[i, p] * c_re[p]
-            total += table_re[i, p + 1] * c_im[p + 1] + table_im[i, p + 1] * c_re[p + 1]
-        out[i] = total
-        doubt[i] = even - odd
+        out[i] = doubt[i] = 0.0
+    for p in range(0, c_re.size, 2):
+        for i in range(out.size):
+            out[i] += table_re[p, i] * c_im[p] + table_im[p, i] * c_re[p]
+            doubt[i] += table_re[p, i] * c_re[p] - table_im[p, i] * c_im[p]
+        for i in range(out.size):
+            out[i] += table_re[p + 1, i] * c_im[p + 1] + table_im[p + 1, i] * c_re[p + 1]
+            doubt[i] -= table_re[p + 1, i] * c_re[p + 1] - table_im[p + 1, i] * c_im[p + 1]
 
 
 @kernel
 def spread_back(table_re: Any, table_im: Any, factor: Any, re: Any, im: Any) -> None:
-    """Add ``factor @ table`` to `re` and `im` (float64[k])."""
-    for i in range(factor.size):
-        for p in range(re.size):
-            re[p] += factor[i] * table_re[i, p]
-            im[p] += factor[i] * table_im[i, p]
+    """Add ``table @ factor`` to `re` and `im` (float64[k])."""
+    for p in range(re.size):
+        # Several sums, since the order of one is fixed and would be waited for.
+        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
+        whole = factor.size - factor.size % 4
+        for i in range(0, whole, 4):
+            a0 += factor[i] * table_re[p, i]
+            a1 += factor[i + 1] * table_re[p, i + 1]
+            a2 += factor[i + 2] * table_re[p, i + 2]
+            a3 += factor[i + 3] * table_re[p, i + 3]
+            b0 += factor[i] * table_im[p, i]
+            b1 += factor[i + 1] * table_im[p, i + 1]
+            b2 += factor[i + 2] * table_im[p, i + 2]
+            b3 += factor[i + 3] * table_im[p, i + 3]
+        for i in range(whole, factor.size):
+            a0 += factor[i] * table_re[p, i]
+            b0 += factor[i] * table_im[p, i]
+        re[p] += (a0 + a1) + (a2 + a3)
+        im[p] += (b0 + b1) + (b2 + b3)
