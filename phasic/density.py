@@ -36,7 +36,7 @@ _FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and afte
 _NEVER = 1e300  # jumps after which more make no difference
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
 _MOST_JUMPS = 1e15  # beyond, a contour cannot tell rates that matter from none
-_OVERHEAD, _NODES = 3e6, 250.0  # an inversion takes as long as so many visits, and so many visits per edge
+_OVERHEAD, _NODES = 1e6, 40.0  # an inversion takes as long as so many visits, and so many visits per edge
 _TOO_SMALL = -650.0  # logarithm of what other methods can tell from zero
 _INVISIBLE = 1e-13  # survival that an untilted contour cannot tell from none
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -419,16 +419,21 @@ class Question:
         return values, np.full(values.shape, error)
 
     @cached_property
+    def mean(self) -> float:
+        """Expected time until absorption, infinite where that is not certain."""
+        factors = factorise(self.trace, self.weights)
+        starts = self.alpha > 0.0
+        if factors.stuck[starts].any():
+            return float(np.inf)
+        return float(self.alpha[starts] @ factors.solve(np.ones(starts.size))[starts])
+
+    @cached_property
     def _density_scale(self) -> float:
         """A lower bound on the largest density: its value at zero, or what the mean implies."""
         scale = float(self.alpha @ self._exits)
-        factors = factorise(self.trace, self.weights)
-        starts = self.alpha > 0.0
-        if not factors.stuck[starts].any():
+        if 0.0 < self.mean < np.inf:  # by Markov's inequality, half of what moves is absorbed by twice that
             moving = float(self.alpha[self.trace.position >= 0].sum())
-            mean = float(self.alpha[starts] @ factors.solve(np.ones(starts.size))[starts])
-            if mean > 0.0:  # by Markov's inequality, half of what moves is absorbed by twice its mean
-                scale = max(scale, moving * moving / (4.0 * mean))
+            scale = max(scale, moving * moving / (4.0 * self.mean))
         return scale
 
     def state_probabilities(self, times: Floats) -> Floats:

@@ -27,7 +27,7 @@ FAIR = 1e-9
 """The same for the right tail, where the relative rounding error of a rate grows with time."""
 
 
-_RATIO, _TILTED_RATIO = 64.0, 16.0  # longest over shortest time of one contour
+_RATIO = 64.0  # longest over shortest time of one contour
 _HALF_RULE = np.exp(-34.5 / 2.0)  # by how much the rule with all nodes is better than that with half of them
 _ROUNDING = 8 * np.finfo(np.float64).eps
 _BLOCK = 4096  # times whose exponentials are tabled at once
@@ -262,7 +262,7 @@ class Inversion:
                 if further is None:
                     return
                 tilted = further
-            begin = int(np.searchsorted(self._times, top / (_TILTED_RATIO if tail else _RATIO)))
+            begin = int(np.searchsorted(self._times, top / (tilted.reach if tail else _RATIO)))
             next_group = self._group(tilted, self._observed, begin, edge)
             if next_group is None:
                 return

@@ -46,6 +46,8 @@ class Tilted:
         Relative change of the density per unit time that rounding in h may bring.
     sector : float
         Sector of a contour that will be wide enough; see `phasic.contour`.
+    reach : float
+        Ratio of times between which the density is not too small.
 
     References
     ----------
@@ -63,6 +65,7 @@ class Tilted:
     log_mass: float = 0.0
     drift: float = 0.0
     sector: float = 0.0
+    reach: float = 16.0
 
     @classmethod
     def not_at_all(cls, rows: Rows, weights: Floats, alpha: Floats, reached: NDArray[np.bool_]) -> Tilted:
@@ -126,7 +129,9 @@ class Tilted:
                 finer, _ = _late_enough(rates, log_mass, time)
                 chosen = LANES - 1 if finer is None else finer
             tilted = tilted._by(float(rates[chosen]), h[:, chosen], float(log_mass[chosen]))
-            return replace(tilted, sector=_sector(_narrowness(rates, log_mass, chosen)))
+            narrowness = _narrowness(rates, log_mass, chosen)
+            reach = float(np.exp(min(8.0 / np.sqrt(narrowness), 2.8)))
+            return replace(tilted, sector=_sector(narrowness), reach=reach)
         return None
 
     def later(self, slope: float) -> Tilted | None:
