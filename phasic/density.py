@@ -35,7 +35,7 @@ _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # uniformisation up to so
 _FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and after trying a contour
 _NEVER = 1e300  # jumps after which more make no difference
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
-_MOST_JUMPS = 1e15  # beyond, a contour cannot tell rates that matter from none
+_LEAST_JUMPS, _MOST_JUMPS = 1e-250, 1e15  # beyond, numbers in an inversion have too different sizes
 _OVERHEAD, _NODES = 1e6, 40.0  # an inversion takes as long as so many visits, and so many visits per edge
 _TOO_SMALL = -650.0  # logarithm of what other methods can tell from zero
 _INVISIBLE = 1e-13  # survival that an untilted contour cannot tell from none
@@ -274,8 +274,6 @@ class Question:
 
     def _found(self, kind: Kind, times: Floats, small: bool) -> Answer:
         """Return what is found at finite times >= 0."""
-        chain = self.chain
-        times = np.minimum(times, _NEVER / chain.clock)
         found = Answer.none(times.size)
         if not self.discrete and (small or self.worth_inverting(times)):
             self._invert(kind, times, found)
@@ -283,6 +281,10 @@ class Question:
         if rest.any():
             self._walk_or_else(kind, times, rest, found)
         return found
+
+    def _jumps(self, times: Floats) -> Floats:
+        with np.errstate(over="ignore"):
+            return self.chain.clock * times
 
     def worth_inverting(self, times: Floats) -> bool:
         """Return whether an inversion takes less time than walking."""
@@ -294,7 +296,8 @@ class Question:
     def _invert(self, kind: Kind, times: Floats, found: Answer) -> None:
         """Fill in what Laplace inversion finds."""
         chain = self.chain
-        some = np.flatnonzero((times > 0.0) & (times * chain.clock < _MOST_JUMPS))
+        jumps = self._jumps(times)
+        some = np.flatnonzero((jumps > _LEAST_JUMPS) & (jumps < _MOST_JUMPS))
         if some.size == 0 or not chain.weights.size:
             return
         some = some[np.argsort(times[some], kind="stable")]
@@ -310,8 +313,7 @@ class Question:
 
     def _walk_or_else(self, kind: Kind, times: Floats, rest: NDArray[np.bool_], found: Answer) -> None:
         """Fill in what is missing: early times by walking, late ones by what suits the model."""
-        chain = self.chain
-        jumps = chain.clock * times
+        jumps = self._jumps(times)
         # Rounding in an inversion grows with time; where values are not too small, there is better.
         rest = rest & ~((found.error <= FAIR * found.value) & (found.log < _TOO_SMALL))
         early = rest & (jumps <= self._limit_of_walking)
@@ -357,6 +359,7 @@ class Question:
 
     def _late(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
         """Return values after many jumps, and their errors."""
+        times = self._countable(times)
         resolvent = contour.Resolvent(self.trace, self.weights)
         moving = np.where(self.trace.position >= 0, 1.0, 0.0)
         rewards = self._exits if kind == "pdf" else moving
@@ -378,6 +381,20 @@ class Question:
 
         doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
         return self._by_what_works(times, scale, inverting, doubling, walking)
+
+    def _countable(self, times: Floats) -> Floats:
+        """Return `times`, the longest replaced by earlier ones where that makes no difference."""
+        last = _NEVER / self.chain.clock
+        if self._few_states or not (times > last).any():  # doubling counts as far as anybody asks
+            return times
+        moving = self.chain.total - self.limit
+        left = self._late("survival", np.array([last]))[0][0]
+        if left > moving + _INVISIBLE * self.chain.total:
+            raise PhasicError(
+                f"the states jump more than {_NEVER:g} times until then, which is only followed for up to "
+                f"{_FEW_STATES} states; ask for earlier times"
+            )
+        return np.minimum(times, last)
 
     def _checked(
         self,
@@ -406,7 +423,7 @@ class Question:
             values, error = inverting()
             if error <= TOLERANCE * scale:
                 return values, np.full(values.shape, error)
-        jumps = chain.clock * float(times.max())
+        jumps = float(self._jumps(times).max())
         if n_states <= _MANY_STATES:
             return doubling(times)
         if jumps * chain.targets.size <= _LAST_RESORT:
@@ -439,9 +456,8 @@ class Question:
     def state_probabilities(self, times: Floats) -> Floats:
         """Return the probability of being in each vertex at finite `times`, float64[k, n]."""
         chain = self.chain
-        times = np.minimum(times, _NEVER / chain.clock)
         out = np.zeros((times.size, self.trace.n_vertices))
-        early = chain.clock * times <= self._limit_of_walking
+        early = self._jumps(times) <= self._limit_of_walking
         walking = partial(uniformisation.state_probabilities, chain)
         values = np.empty((times.size, chain.vertices.size))
         values[early] = walking(times[early])
@@ -451,7 +467,7 @@ class Question:
         return out
 
     def _late_states(self, times: Floats) -> Floats:
-        chain = self.chain
+        chain, times = self.chain, self._countable(times)
         resolvent = contour.Resolvent(self.trace, self.weights)
         walking = partial(uniformisation.state_probabilities, chain)
 

@@ -29,7 +29,7 @@ FAIR = 1e-9
 
 _RATIO = 64.0  # longest over shortest time of one contour
 _HALF_RULE = np.exp(-34.5 / 2.0)  # by how much the rule with all nodes is better than that with half of them
-_ROUNDING = 8 * np.finfo(np.float64).eps
+_ROUNDING = 16 * np.finfo(np.float64).eps
 _BLOCK = 4096  # times whose exponentials are tabled at once
 _KEPT = 2**22  # numbers in tables that are kept for later
 

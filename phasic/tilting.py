@@ -117,6 +117,8 @@ class Tilted:
                     return None
             chosen, wide = _late_enough(rates[: last + 1], log_mass[: last + 1], time)
             if chosen is None:
+                # At the last rate but one it is not late yet; at the last one it may be too late.
+                last -= 1
                 tilted = tilted._by(float(rates[last]), h[:, last], float(log_mass[last]))
                 continue
             if wide and chosen > 0:
@@ -140,7 +142,7 @@ class Tilted:
         None where no such tilt leaves a chain that is absorbed.
         """
         shares = np.array(
-            [1.0, 0.9999, 0.999, 0.99, 0.97, 0.93, 0.87, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.03]
+            [1.0, 0.9999, 0.999, 0.99, 0.97, 0.93, 0.85, 0.7, 0.5, 0.3, 0.1, 0.03, 0.01, 1e-3, 1e-4, 1e-6]
         )
         found = self._survey(slope * shares)
         if found is None:
@@ -157,7 +159,8 @@ class Tilted:
         found = self._survey(rates)
         if found is None:
             return None
-        fall = -np.diff(found[0])
+        with np.errstate(invalid="ignore"):  # where no mass is left
+            fall = -np.diff(found[0])
         clear = np.flatnonzero(fall > 1e-4)  # what is never absorbed takes no part in a difference
         if clear.size == 0 or clear[0] == 0:
             return None
@@ -187,7 +190,8 @@ class Tilted:
         tilt(rows.offsets, rows.to, self.base, self.ratio, h, total, ratio, weights, exits, off)
         alpha = self.alpha * h
         alpha /= alpha.sum()
-        ease = np.divide(self.ease, h, out=np.zeros(h.size), where=h > 0.0)
+        with np.errstate(over="ignore"):  # far left, where nobody asks what is left
+            ease = np.divide(self.ease, h, out=np.zeros(h.size), where=h > 0.0)
         changed = replace(self, weights=weights, alpha=alpha, ratio=ratio, exits=exits, ease=ease, rate=total)
         return replace(changed, log_mass=self.log_mass + log_mass, drift=changed._drift(off))
 
