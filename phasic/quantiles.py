@@ -84,7 +84,7 @@ def _times(question: Question, shares: Floats) -> Floats:
     low, high = np.full(shares.size, start), np.full(shares.size, start)
     for ends, factor, sign in ((low, 0.125, -1.0), (high, 8.0, 1.0)):
         outside = np.ones(shares.size, np.bool_)
-        for _ in range(_MOST):
+        for _ in range(2 * _MOST):  # through all of float64
             outside[outside] = sign * target(ends[outside], outside)[0] < 0.0
             if not outside.any():
                 break

@@ -83,12 +83,12 @@ def poisson_weights(mean: Any, weights: Any) -> None:
     weights[mode] = 1.0
     for k in range(mode + 1, weights.size):
         weights[k] = weights[k - 1] * (mean / k)
-        if weights[k] < 1e-300:
+        if weights[k] < 1e-320:
             weights[k] = 0.0
             break
     for k in range(mode, 0, -1):
         weights[k - 1] = weights[k] * (k / mean)
-        if weights[k - 1] < 1e-300:
+        if weights[k - 1] < 1e-320:
             weights[k - 1] = 0.0
             break
     total = 0.0
