@@ -35,7 +35,8 @@ _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # uniformisation up to so
 _FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and after trying a contour
 _NEVER = 1e300  # jumps after which more make no difference
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
-_LEAST_JUMPS, _MOST_JUMPS = 1e-250, 1e15  # beyond, numbers in an inversion have too different sizes
+_LEAST_JUMPS, _MOST_JUMPS = 1e-40, 1e15  # beyond, numbers in an inversion have too different sizes
+_SQUARED = 1e100  # fastest clock, and slowest one, whose rates have squares
 _OVERHEAD, _NODES = 1e6, 40.0  # an inversion takes as long as so many visits, and so many visits per edge
 _TOO_SMALL = -650.0  # logarithm of what other methods can tell from zero
 _INVISIBLE = 1e-13  # survival that an untilted contour cannot tell from none
@@ -133,6 +134,11 @@ def _times(times: ArrayLike) -> Floats:
     if np.isnan(asked).any():
         raise GraphError("a time is not a number")
     return asked
+
+
+def _fair(found: Answer) -> NDArray[np.bool_]:
+    """Return where values far out are accurate enough, if there is no better way."""
+    return (found.value > 0.0) & (found.error <= FAIR * found.value)
 
 
 class Values(NamedTuple):
@@ -282,6 +288,11 @@ class Question:
             self._walk_or_else(kind, times, rest, found)
         return found
 
+    @property
+    def clock_is_moderate(self) -> bool:
+        """Whether rates can be squared, as quotients of complex numbers need it."""
+        return 1.0 / _SQUARED < self.chain.clock < _SQUARED
+
     def _jumps(self, times: Floats) -> Floats:
         with np.errstate(over="ignore"):
             return self.chain.clock * times
@@ -298,7 +309,7 @@ class Question:
         chain = self.chain
         jumps = self._jumps(times)
         some = np.flatnonzero((jumps > _LEAST_JUMPS) & (jumps < _MOST_JUMPS))
-        if some.size == 0 or not chain.weights.size:
+        if some.size == 0 or not chain.weights.size or not self.clock_is_moderate:
             return
         some = some[np.argsort(times[some], kind="stable")]
         answer = Inversion(self.tilted, self.halfwidth, Observed(times[some]), kind).answer()
@@ -315,11 +326,11 @@ class Question:
         """Fill in what is missing: early times by walking, late ones by what suits the model."""
         jumps = self._jumps(times)
         # Rounding in an inversion grows with time; where values are not too small, there is better.
-        rest = rest & ~((found.error <= FAIR * found.value) & (found.log < _TOO_SMALL))
+        rest = rest & ~(_fair(found) & (found.log < _TOO_SMALL))
         early = rest & (jumps <= self._limit_of_walking)
         late = rest & ~early
         if not self._few_states:
-            late &= ~(found.error <= FAIR * found.value)
+            late &= ~_fair(found)
         if late.any() and not self._few_states:  # what was found may do beside the largest value
             with np.errstate(under="ignore", invalid="ignore"):
                 factor = np.exp(found.log[late])

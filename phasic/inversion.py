@@ -129,7 +129,7 @@ class Group(NamedTuple):
     @property
     def good(self) -> NDArray[np.bool_]:
         """Which values are accurate enough to go on from, bool[last - first]."""
-        return np.asarray(self.error <= self.tolerance * self.value)
+        return (self.value > 0.0) & (self.error <= self.tolerance * self.value)
 
     @property
     def run(self) -> tuple[int, int]:
@@ -245,7 +245,7 @@ class Inversion:
         here = slice(group.first, group.last)
         factor = group.tilted.log_mass + group.tilted.rate * self._times[here]
         better = group.good | ~np.isfinite(found.error[here])
-        strictly = group.error <= self._tolerance * group.value
+        strictly = (group.value > 0.0) & (group.error <= self._tolerance * group.value)
         for array, new in zip(found, (group.value, factor, group.error, strictly), strict=True):
             array[here][better] = new[better]
         self.by[here][better] = len(self.groups)

@@ -119,7 +119,11 @@ class Likelihood:
         times = self._observed.times
         value = np.full(times.size, -np.inf)
         rest: Mask = np.ones(times.size, np.bool_)
-        if not self._discrete and (times.size >= _MANY or question.worth_inverting(times)):
+        if (
+            not self._discrete
+            and question.clock_is_moderate
+            and (times.size >= _MANY or question.worth_inverting(times))
+        ):
             rest = self._inverted(question, value, slopes)
         if rest.any():
             self._walked(question, rest, value, slopes)
@@ -131,7 +135,7 @@ class Likelihood:
         halfwidth = self._trace.rows.halfwidth(tilted.base)
         inversion = Inversion(tilted, halfwidth, self._observed, "pdf", FAIR)
         found = inversion.answer()
-        good = found.error <= FAIR * found.value
+        good = (found.value > 0.0) & (found.error <= FAIR * found.value)
         value[good] = np.log(found.value[good]) + found.log[good]
         if slopes is not None:
             factor = np.where(good, self._counts, 0.0)

@@ -201,3 +201,21 @@ def test_likelihoods_are_sums_of_logarithms(model):
     times = asked.mean * np.random.default_rng(1).gamma(2.0, 0.5, 60)
     value, _ = Likelihood(asked.trace, model.alpha, times)(model.weights)
     np.testing.assert_allclose(value, np.log(asked.values("pdf", times)).sum(), rtol=1e-9)
+
+
+@pytest.mark.parametrize("clock", [1e-250, 1e-90, 1e90, 1e250])
+def test_units_of_time_may_be_extreme(clock):
+    model = MODELS["coalescent 3"]
+    asked, fast = question(model), question(model.sped_up(clock))
+    times = np.array([1e-3, 0.5, 2.0, 30.0])
+    for kind in KINDS:
+        unit = np.log(clock) if kind == "pdf" else 0.0
+        np.testing.assert_allclose(
+            fast.logarithm(kind, times / clock) - unit, asked.logarithm(kind, times), rtol=1e-12, atol=1e-9
+        )
+
+
+def test_what_is_too_early_for_an_inversion_is_not_taken_for_zero():
+    asked = question(oracle.erlang(1, 2.0))
+    times = 10.0 ** -np.arange(10.0, 305.0, 10.0)
+    np.testing.assert_allclose(asked.logarithm("cdf", times), np.log(-np.expm1(-2.0 * times)), rtol=1e-13)
