@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phasic.trace import Indices, Offsets, Trace
 
 LANES = 16  # at least so many nodes side by side
+_MUCH = 3e7
 _ROOM = 2**20  # numbers of one solution that are worked on side by side: what fits into fast memory
 
 
@@ -116,6 +117,10 @@ class Rows:
         """
         if self.components[0].size == self.order.size + 1:
             return 0.0
+        inner = self.to[self.to >= 0]
+        if float(np.diff(self.offsets)[inner].sum()) > _MUCH:  # each edge is looked up from its other end
+            return float(np.inf)
         from phasic.kernels.symmetry import antisymmetry
 
-        return float(antisymmetry(self.offsets, self.to, weights, self.components[0]))
+        found = float(antisymmetry(self.offsets, self.to, weights, self.components[0]))
+        return found if np.isfinite(found) else float(np.inf)
