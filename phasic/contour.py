@@ -20,7 +20,8 @@ _DIGITS = 34.5  # natural logarithm of one over the error aimed at
 _GROWTH = 5.0  # natural logarithm of how much rounding errors may grow
 # Half the angle about the negative real axis in which each contour allows singularities. The next one is
 # tried where two do not agree: complex eigenvalues, or a distribution narrow beside its mean.
-_SECTORS = (0.2, 0.5, 0.85, 1.15, 1.35)
+SECTORS = (0.2, 0.5, 0.85, 1.15, 1.35)
+_SIDE_BY_SIDE = 8  # nodes come in multiples of this
 
 
 class Contour(NamedTuple):
@@ -36,8 +37,17 @@ class Contour(NamedTuple):
     weights: Complex
 
 
-@lru_cache(maxsize=64)
-def hyperbola(ratio: float, sector: float) -> Contour:
+class _Shape(NamedTuple):
+    """A hyperbola ``mu (1 + sin(iu - phi))`` and the step and number of its nodes."""
+
+    number: int
+    phi: float
+    mu: float
+    step: float
+
+
+@lru_cache(maxsize=256)
+def _shape(ratio: float, sector: float) -> _Shape:
     """Return the cheapest hyperbola that serves times from ``1 / ratio`` to 1.
 
     The trapezoidal rule on ``z(u) = mu (1 + sin(iu - phi))`` errs by how far u can move off the real line
@@ -48,21 +58,37 @@ def hyperbola(ratio: float, sector: float) -> Contour:
     ----------
     .. [1] J. A. C. Weideman and L. N. Trefethen, Math. Comp. 76 (2007), section 4.
     """
-    best: tuple[int, float, float, float] | None = None
+    best: _Shape | None = None
     for phi in np.linspace(0.02, np.pi / 2.0 - sector, 400)[:-1]:
         step = 2.0 * np.pi * (np.pi / 2.0 - sector - phi) / _DIGITS
         mu = 2.0 * np.pi * phi / step - _DIGITS
         if mu <= 0.5 or mu * (1.0 - np.sin(phi)) > _GROWTH:
             continue
         end = np.arccosh((1.0 + _DIGITS * ratio / mu) / np.sin(phi))
-        found = (int(np.ceil(end / step)), float(phi), float(mu), float(step))
+        found = _Shape(int(np.ceil(end / step)), float(phi), float(mu), float(step))
         best = found if best is None else min(best, found)
     assert best is not None, "every sector in use leaves room for a contour"
-    count, phi, mu, step = best
+    return best
+
+
+@lru_cache(maxsize=256)
+def hyperbola(ratio: float, sector: float) -> Contour:
+    """Return the nodes of the cheapest hyperbola that serves times from ``1 / ratio`` to 1."""
+    count, phi, mu, step = _shape(ratio, sector)
+    count += -count % _SIDE_BY_SIDE
     u = (np.arange(count) + 0.5) * step
     nodes = mu * (1.0 + np.sin(1j * u - phi))
     weights = (step / np.pi) * mu * 1j * np.cos(1j * u - phi)
     return Contour(np.asarray(nodes, np.complex128), np.asarray(weights, np.complex128))
+
+
+def halfwidth(ratio: float, sector: float) -> float:
+    """Return how far from the negative real axis singularities may lie for the contour to enclose them.
+
+    Those with a negative real part lie inside the hyperbola of this sector if they are no farther off
+    than it is where it crosses the imaginary axis.
+    """
+    return _shape(ratio, sector).mu * float(np.sin(sector) * np.tan(sector))
 
 
 class Resolvent:
@@ -177,7 +203,7 @@ def _checked(
     ratio = 2.0 ** float(np.ceil(np.log2(ratio * (1.0 + 1e-12))))  # few distinct, so each is found once
     best, least = np.zeros((asked.size, known.values.shape[1])), np.inf
     before: Floats | None = None
-    for sector in _SECTORS:
+    for sector in SECTORS:
         values = _inverted(transform, asked, hyperbola(ratio, sector))
         if before is not None:
             error = max(_distance(values, before), _distance(values[: known.times.size], known.values))

@@ -1,26 +1,30 @@
-"""Density, distribution and state probabilities at given times, by whichever method suits the model.
+"""Density, distribution, survival and state probabilities at given times, by what suits the model.
 
-- Few jumps until then: uniformisation, every answer to full relative accuracy.
-- Many jumps, few states: doubling of intervals, as accurate.
-- Many jumps, many states: an inverse Laplace transform, accurate beside the largest value, which checks
-  itself and hands over to the other two where it fails (narrow distributions, oscillating ones).
+- Few jumps until then, or few states to jump between: uniformisation, accurate relative to every value.
+- Eigenvalues known to be nearly real: Laplace inversion of tilted chains, accurate relative to every value
+  as well, in the tails too.
+- Else, few states: doubling of intervals, as accurate.
+- Else an inverse Laplace transform that checks itself, accurate beside the largest value, and hands over
+  to the others where it fails (oscillating distributions).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from functools import cached_property, partial
+from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from phasic import contour, uniformisation
 from phasic.arrays import Floats, Integers
-from phasic.contour import Known
+from phasic.contour import Complex, Known
 from phasic.doubling import doubled
 from phasic.errors import GraphError, PhasicError
+from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
 from phasic.replay import checked_weights, factorise
+from phasic.tilting import Tilted
 from phasic.trace import Trace
 from phasic.uniformisation import Chain
 
@@ -30,8 +34,13 @@ TOLERANCE = 1e-10
 _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # uniformisation up to so many
 _FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and after trying a contour
 _NEVER = 1e300  # jumps after which more make no difference
-_ROUNDING = 1e-13  # survival that a contour cannot tell from none
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
+_LEAST_JUMPS, _MOST_JUMPS = 1e-40, 1e15  # beyond, numbers in an inversion have too different sizes
+_SQUARED = 1e100  # fastest clock, and slowest one, whose rates have squares
+_OVERHEAD, _NODES = 1e6, 40.0  # an inversion takes as long as so many visits, and so many visits per edge
+_TOO_SMALL = -650.0  # logarithm of what other methods can tell from zero
+_INVISIBLE = 1e-13  # survival that an untilted contour cannot tell from none
+_ROUNDING = float(np.finfo(np.float64).eps)
 
 
 def pdf(
@@ -66,14 +75,7 @@ def pdf(
     PhasicError
         The error could not be brought below 1e-8 of the largest density.
     """
-    asked = _times(times)
-    if asked.size and asked.min() < 0.0:
-        raise GraphError(f"time {asked.min()} is negative; a density is asked for at times >= 0")
-    question = _Question.of(trace, offsets, targets, weights, alpha, discrete)
-    out = np.zeros(asked.shape)
-    now = np.isfinite(asked) & ((asked == np.floor(asked)) if discrete else True)
-    out[now] = question.pdf(asked[now])
-    return out
+    return Question.of(trace, offsets, targets, weights, alpha, discrete).values("pdf", times)
 
 
 def cdf(
@@ -90,14 +92,23 @@ def cdf(
     Zero at negative times, and at infinity the probability of absorption some day: with certain
     absorption the sum of `alpha`.
     """
-    asked = _times(times)
-    question = _Question.of(trace, offsets, targets, weights, alpha, discrete)
-    out = np.zeros(asked.shape)
-    now = np.isfinite(asked) & (asked >= 0.0)
-    limit = factorise(trace, weights).absorption_probability(alpha)
-    out[asked == np.inf] = limit
-    out[now] = question.cdf(np.floor(asked[now]) if discrete else asked[now])
-    return np.minimum(out, limit)
+    return Question.of(trace, offsets, targets, weights, alpha, discrete).values("cdf", times)
+
+
+def survival(
+    trace: Trace,
+    offsets: Integers,
+    targets: Integers,
+    weights: Floats,
+    alpha: Floats,
+    times: ArrayLike,
+    discrete: bool = False,
+) -> Floats:
+    """Return the probability of no absorption by given times; parameters as for `pdf`.
+
+    What `cdf` leaves of the sum of `alpha`, but accurate relative to itself however small it is.
+    """
+    return Question.of(trace, offsets, targets, weights, alpha, discrete).values("survival", times)
 
 
 def stop_probability(
@@ -113,7 +124,7 @@ def stop_probability(
     asked = _times(times)
     if asked.size and not (asked.min() >= 0.0 and asked.max() < np.inf):
         raise GraphError("state probabilities are asked for at finite times >= 0")
-    question = _Question.of(trace, offsets, targets, weights, alpha, discrete)
+    question = Question.of(trace, offsets, targets, weights, alpha, discrete)
     flat = np.floor(asked.ravel()) if discrete else asked.ravel()
     return question.state_probabilities(flat).reshape(*asked.shape, trace.n_vertices)
 
@@ -125,12 +136,32 @@ def _times(times: ArrayLike) -> Floats:
     return asked
 
 
-@dataclass(frozen=True)
-class _Question:
-    trace: Trace
-    weights: Floats
-    alpha: Floats
-    chain: Chain
+def _fair(found: Answer) -> NDArray[np.bool_]:
+    """Return where values far out are accurate enough, if there is no better way."""
+    return (found.value > 0.0) & (found.error <= FAIR * found.value)
+
+
+class Values(NamedTuple):
+    """What was asked for and how far off it may be, both of the shape of the times."""
+
+    value: Floats
+    error: Floats
+
+
+class Question:
+    """A graph with weights, prepared to be asked about its absorption time again and again.
+
+    Parameters
+    ----------
+    trace, weights, alpha, discrete
+        As for `pdf`.
+    """
+
+    def __init__(self, trace: Trace, weights: Floats, alpha: Floats, discrete: bool) -> None:
+        self.trace = trace
+        self.weights = weights
+        self.alpha = alpha
+        self.discrete = discrete
 
     @classmethod
     def of(
@@ -141,20 +172,51 @@ class _Question:
         weights: Floats,
         alpha: Floats,
         discrete: bool,
-    ) -> _Question:
+    ) -> Question:
+        """Return the question after checking that its parts fit together."""
         if not (np.array_equal(trace.offsets, offsets) and np.array_equal(trace.targets, targets)):
             raise GraphError("the trace was recorded from another graph; record it anew")
         weights = checked_weights(trace, weights)
         alpha = np.asarray(alpha, dtype=np.float64)
         if alpha.shape != (trace.n_vertices,):
             raise GraphError(f"alpha has shape {alpha.shape}, but the graph has {trace.n_vertices} vertices")
-        chain = Chain.reached(trace.offsets, trace.targets, weights, alpha, discrete)
-        return cls(trace, weights, alpha, chain)
+        return cls(trace, weights, alpha, discrete)
 
-    @property
-    def _limit(self) -> float:
+    @cached_property
+    def chain(self) -> Chain:
+        """The part of the graph that the start reaches."""
+        return Chain.reached(self.trace.offsets, self.trace.targets, self.weights, self.alpha, self.discrete)
+
+    @cached_property
+    def tilted(self) -> Tilted:
+        """The chain before tilting."""
+        reached = np.zeros(self.trace.n_vertices, np.bool_)
+        reached[self.chain.vertices] = True
+        return Tilted.not_at_all(self.trace.rows, self.weights, self.alpha, reached)
+
+    @cached_property
+    def halfwidth(self) -> float:
+        """A bound on the imaginary parts of the eigenvalues, infinite where none is known."""
+        return self.trace.rows.halfwidth(self.tilted.base)
+
+    @cached_property
+    def limit(self) -> float:
+        """Probability of absorption some day."""
+        return factorise(self.trace, self.weights).absorption_probability(self.alpha)
+
+    @cached_property
+    def _at_start(self) -> float:
+        """Probability of starting absorbed."""
+        return float(self.alpha[self.trace.position < 0].sum())
+
+    @cached_property
+    def _limit_of_walking(self) -> float:
         """Number of jumps up to which walking them one by one is a matter of course."""
         return max(_FEW_JUMPS, min(_MANY_JUMPS, _EDGE_VISITS / max(1, self.chain.targets.size)))
+
+    @cached_property
+    def _few_states(self) -> bool:
+        return int(self.chain.transient.sum()) <= _FEW_STATES
 
     @cached_property
     def _exits(self) -> Floats:
@@ -163,117 +225,274 @@ class _Question:
         exits[self.chain.vertices] = self.chain.exits
         return exits
 
-    @cached_property
-    def _density_scale(self) -> float:
-        """A lower bound on the largest density: its value at zero, or what the mean implies."""
-        scale = float(self.alpha @ self._exits)
-        factors = factorise(self.trace, self.weights)
-        starts = self.alpha > 0.0
-        if not factors.stuck[starts].any():
-            moving = float(self.alpha[self.trace.position >= 0].sum())
-            mean = float(self.alpha[starts] @ factors.solve(np.ones(starts.size))[starts])
-            # By Markov's inequality, half of what moves is absorbed by twice its mean.
-            scale = max(scale, moving * moving / (4.0 * mean))
-        return scale
+    def values(self, kind: Kind, times: ArrayLike) -> Floats:
+        """Return the density, distribution or survival at `times` of any shape."""
+        return self.ask(kind, times).value
 
-    def pdf(self, times: Floats) -> Floats:
+    def ask(self, kind: Kind, times: ArrayLike) -> Values:
+        """Return values at `times` of any shape, and an estimate of the error of each."""
+        found = self.answer(kind, times)
+        with np.errstate(under="ignore"):
+            factor = np.exp(found.log)
+            value, error = found.value * factor, found.error * factor
+        value = np.maximum(value, 0.0)
+        if kind == "cdf":
+            value = np.where(value >= self.limit - error, self.limit, value)
+        return Values(value, error)
+
+    def logarithm(self, kind: Kind, times: ArrayLike) -> Floats:
+        """Return the logarithm of values at `times`, finite also where they are too small for float64."""
+        found = self.answer(kind, times, small=True)
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(found.value) + found.log)
+
+    def answer(self, kind: Kind, times: ArrayLike, small: bool = False) -> Answer:
+        """Return what is found at `times`, of their shape.
+
+        Parameters
+        ----------
+        kind : {"pdf", "cdf", "survival"}
+        times : array_like
+            A density is asked for at times >= 0.
+        small : bool
+            Find values that are too small for float64 as well.
+        """
+        asked = _times(times)
+        if kind == "pdf" and asked.size and asked.min() < 0.0:
+            raise GraphError(f"time {asked.min()} is negative; a density is asked for at times >= 0")
+        flat = asked.ravel()
+        found = Answer.none(flat.size)
+        found.error[:] = 0.0
+        if kind == "cdf":
+            found.value[flat == np.inf] = self.limit
+        elif kind == "survival":
+            found.value[flat < 0.0] = self.chain.total
+            found.value[flat == np.inf] = max(0.0, self.chain.total - self.limit)
+        now = np.isfinite(flat) & (flat >= 0.0)
+        if self.discrete:
+            if kind == "pdf":
+                now &= flat == np.floor(flat)
+            flat = np.floor(flat)
+        if now.any():
+            for array, part in zip(found, self._found(kind, flat[now], small), strict=True):
+                array[now] = part
+        return found.reshaped(asked.shape)
+
+    def _found(self, kind: Kind, times: Floats, small: bool) -> Answer:
+        """Return what is found at finite times >= 0."""
+        found = Answer.none(times.size)
+        if not self.discrete and (small or self.worth_inverting(times)):
+            self._invert(kind, times, found)
+        rest = ~found.good
+        if rest.any():
+            self._walk_or_else(kind, times, rest, found)
+        return found
+
+    @property
+    def clock_is_moderate(self) -> bool:
+        """Whether rates can be squared, as quotients of complex numbers need it."""
+        return 1.0 / _SQUARED < self.chain.clock < _SQUARED
+
+    def _jumps(self, times: Floats) -> Floats:
+        with np.errstate(over="ignore"):
+            return self.chain.clock * times
+
+    def worth_inverting(self, times: Floats) -> bool:
+        """Return whether an inversion takes less time than walking."""
         chain = self.chain
-        exits = chain.exits[chain.transient]
+        jumps = uniformisation.first_guess(chain.clock * np.minimum(times, 1e12 / chain.clock))
+        walking = jumps * (chain.targets.size + 4.0 * times.size)
+        return walking > _OVERHEAD + _NODES * self.trace.rows.work
+
+    def _invert(self, kind: Kind, times: Floats, found: Answer) -> None:
+        """Fill in what Laplace inversion finds."""
+        chain = self.chain
+        jumps = self._jumps(times)
+        some = np.flatnonzero((jumps > _LEAST_JUMPS) & (jumps < _MOST_JUMPS))
+        if some.size == 0 or not chain.weights.size or not self.clock_is_moderate:
+            return
+        some = some[np.argsort(times[some], kind="stable")]
+        answer = Inversion(self.tilted, self.halfwidth, Observed(times[some]), kind).answer()
+        if kind == "cdf" and self._at_start > 0.0:
+            with np.errstate(under="ignore"):
+                factor = np.exp(answer.log)
+            answer.value[:] = self._at_start + answer.value * factor
+            answer.error[:] *= factor
+            answer.log[:] = 0.0
+        for array, part in zip(found, answer, strict=True):
+            array[some] = part
+
+    def _walk_or_else(self, kind: Kind, times: Floats, rest: NDArray[np.bool_], found: Answer) -> None:
+        """Fill in what is missing: early times by walking, late ones by what suits the model."""
+        jumps = self._jumps(times)
+        # Rounding in an inversion grows with time; where values are not too small, there is better.
+        rest = rest & ~(_fair(found) & (found.log < _TOO_SMALL))
+        early = rest & (jumps <= self._limit_of_walking)
+        late = rest & ~early
+        if not self._few_states:
+            late &= ~_fair(found)
+        if late.any() and not self._few_states:  # what was found may do beside the largest value
+            with np.errstate(under="ignore", invalid="ignore"):
+                factor = np.exp(found.log[late])
+                close = found.error[late] * factor <= TOLERANCE * self._scale(kind, found)
+            late[np.flatnonzero(late)[close]] = False
+        if early.any():
+            self._put(found, early, *self._walked(kind, times[early]))
+        if late.any():
+            self._put(found, late, *self._late(kind, times[late]))
+
+    @staticmethod
+    def _put(found: Answer, where: NDArray[np.bool_], value: Floats, error: Floats) -> None:
+        found.value[where], found.error[where], found.log[where] = value, error, 0.0
+
+    def _scale(self, kind: Kind, found: Answer) -> float:
+        """Return a lower bound on the largest value."""
+        if kind != "pdf":
+            return self.chain.total
+        with np.errstate(under="ignore"):
+            largest = float((found.value * np.exp(found.log))[found.good].max(initial=0.0))
+        return max(largest, self._density_scale)
+
+    def _walked(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
+        value = getattr(uniformisation, f"steps_{kind}" if self.discrete else kind)(self.chain, times)
+        return value, value * _ROUNDING * (64.0 + self.chain.clock * times)
+
+    def _doubled(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
+        chain = self.chain
+        one_earlier = kind == "pdf" and chain.discrete
+        state, absorbed = doubled(chain, times - 1.0 if one_earlier else times, split=False)
+        left = state.sum(axis=1)
+        if kind == "pdf":
+            value = state @ chain.exits[chain.transient]
+        else:
+            value = left if kind == "survival" else chain.completed(absorbed[:, 0], left)
+        return value, value * 1e-11
+
+    def _late(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
+        """Return values after many jumps, and their errors."""
+        times = self._countable(times)
         resolvent = contour.Resolvent(self.trace, self.weights)
-
-        def doubling(late: Floats) -> Floats:
-            state, _ = doubled(chain, late - 1.0 if chain.discrete else late, split=False)
-            return state @ exits
-
-        def inverting(late: Floats, known: Known) -> tuple[Floats, float]:
-            scale = max(self._density_scale, float(known.values.max()))
-            known = Known(known.times, known.values[:, None])
-            values, error = contour.invert(
-                lambda s: resolvent.collected(s, self._exits, self.alpha), late, scale, known
-            )
-            return values[:, 0], error / scale
-
-        walking = uniformisation.steps_pdf if chain.discrete else uniformisation.pdf
-        return np.maximum(self._answers(times, partial(walking, chain), doubling, inverting), 0.0)
-
-    def cdf(self, times: Floats) -> Floats:
-        chain = self.chain
         moving = np.where(self.trace.position >= 0, 1.0, 0.0)
-        resolvent = contour.Resolvent(self.trace, self.weights)
+        rewards = self._exits if kind == "pdf" else moving
+        scale = self._density_scale if kind == "pdf" else self.chain.total
 
-        def doubling(late: Floats) -> Floats:
-            state, absorbed = doubled(chain, late, split=False)
-            return chain.completed(absorbed[:, 0], state.sum(axis=1))
+        def early(moments: Floats) -> Floats:
+            return self._walked("pdf" if kind == "pdf" else "survival", moments)[0][:, None]
 
-        def inverting(late: Floats, known: Known) -> tuple[Floats, float]:
-            left, error = contour.invert(
-                lambda s: resolvent.collected(s, moving, self.alpha),
-                late,
-                chain.total,
-                Known(known.times, chain.total - known.values[:, None]),
+        def inverting() -> tuple[Floats, float]:
+            values, error = self._checked(
+                lambda s: resolvent.collected(s, rewards, self.alpha), times, scale, early
             )
-            left[np.abs(left) < _ROUNDING * chain.total] = 0.0
-            return chain.total - left[:, 0], error / chain.total
+            value = values[:, 0]
+            if kind == "pdf":
+                return np.maximum(value, 0.0), error
+            value[np.abs(value) < _INVISIBLE * scale] = 0.0
+            value = np.clip(value, 0.0, scale)
+            return (scale - value if kind == "cdf" else value), error
 
-        walking = uniformisation.steps_cdf if chain.discrete else uniformisation.cdf
-        values = self._answers(times, partial(walking, chain), doubling, inverting)
-        return np.clip(values, 0.0, chain.total)
+        doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
+        return self._by_what_works(times, scale, inverting, doubling, walking)
 
-    def state_probabilities(self, times: Floats) -> Floats:
-        chain = self.chain
-        resolvent = contour.Resolvent(self.trace, self.weights)
-
-        def doubling(late: Floats) -> Floats:
-            state, absorbed = doubled(chain, late, split=True)
-            values = np.empty((late.size, chain.vertices.size))
-            values[:, chain.transient], values[:, ~chain.transient] = state, absorbed
-            return values
-
-        def inverting(late: Floats, known: Known) -> tuple[Floats, float]:
-            values, error = contour.invert(
-                lambda s: resolvent.visited(s, self.alpha)[chain.vertices], late, chain.total, known
+    def _countable(self, times: Floats) -> Floats:
+        """Return `times`, the longest replaced by earlier ones where that makes no difference."""
+        last = _NEVER / self.chain.clock
+        if self._few_states or not (times > last).any():  # doubling counts as far as anybody asks
+            return times
+        moving = self.chain.total - self.limit
+        left = self._late("survival", np.array([last]))[0][0]
+        if left > moving + _INVISIBLE * self.chain.total:
+            raise PhasicError(
+                f"the states jump more than {_NEVER:g} times until then, which is only followed for up to "
+                f"{_FEW_STATES} states; ask for earlier times"
             )
-            return values, error / chain.total
+        return np.minimum(times, last)
 
-        walking = partial(uniformisation.state_probabilities, chain)
-        values = self._answers(times, walking, doubling, inverting)
-        out = np.zeros((times.size, self.trace.n_vertices))
-        out[:, chain.vertices] = np.clip(values, 0.0, chain.total)
-        return out
+    def _checked(
+        self,
+        transform: Callable[[complex], Complex],
+        times: Floats,
+        scale: float,
+        early: Callable[[Floats], Floats],
+    ) -> tuple[Floats, float]:
+        """Invert a transform; what is walked anyway tells at its last moments whether that is believed."""
+        moments = contour.PROBES * (self._limit_of_walking / self.chain.clock)
+        return contour.invert(transform, times, scale, Known(moments, early(moments)))
 
-    def _answers(
+    def _by_what_works(
         self,
         times: Floats,
-        walking: Callable[[Floats], Floats],
-        doubling: Callable[[Floats], Floats],
-        inverting: Callable[[Floats, Known], tuple[Floats, float]],
-    ) -> Floats:
-        """Return the answers at `times`: early ones by walking, late ones by what suits the model."""
+        scale: float,
+        inverting: Callable[[], tuple[Floats, float]],
+        doubling: Callable[[Floats], tuple[Floats, Floats]],
+        walking: Callable[[Floats], tuple[Floats, Floats]],
+    ) -> tuple[Floats, Floats]:
+        """Return values and errors by the first method that is exact and feasible."""
         chain = self.chain
         n_states = int(chain.transient.sum())
-        times = np.minimum(times, _NEVER / chain.clock)
-        early = chain.clock * times <= self._limit
-        late = times[~early]
-        if late.size == 0:
-            return walking(times)
-        # What is walked anyway tells at its last moments whether a contour can be believed.
-        moments = contour.PROBES * (self._limit / chain.clock)
-        walked = walking(np.concatenate([times[early], np.floor(moments) if chain.discrete else moments]))
-        found = np.empty((times.size, *walked.shape[1:]))
-        found[early], known = walked[: -moments.size], Known(moments, walked[-moments.size :])
         error = np.inf
         if not chain.discrete and n_states > _FEW_STATES:
-            found[~early], error = inverting(late, known)
-        if error <= TOLERANCE:
-            return found
-        jumps = chain.clock * float(late.max())
+            values, error = inverting()
+            if error <= TOLERANCE * scale:
+                return values, np.full(values.shape, error)
+        jumps = float(self._jumps(times).max())
         if n_states <= _MANY_STATES:
-            found[~early] = doubling(late)
-        elif jumps * chain.targets.size <= _LAST_RESORT:
-            found[~early] = walking(late)
-        elif not error <= 1e-8:
+            return doubling(times)
+        if jumps * chain.targets.size <= _LAST_RESORT:
+            return walking(times)
+        if not error <= 1e-8 * scale:
             raise PhasicError(
                 f"the {n_states} states jump up to {jumps:.2g} times until then, and no method is both "
                 f"exact and feasible; ask for earlier times, or for fewer states"
             )
-        return found
+        return values, np.full(values.shape, error)
+
+    @cached_property
+    def mean(self) -> float:
+        """Expected time until absorption, infinite where that is not certain."""
+        factors = factorise(self.trace, self.weights)
+        starts = self.alpha > 0.0
+        if factors.stuck[starts].any():
+            return float(np.inf)
+        return float(self.alpha[starts] @ factors.solve(np.ones(starts.size))[starts])
+
+    @cached_property
+    def _density_scale(self) -> float:
+        """A lower bound on the largest density: its value at zero, or what the mean implies."""
+        scale = float(self.alpha @ self._exits)
+        if 0.0 < self.mean < np.inf:  # by Markov's inequality, half of what moves is absorbed by twice that
+            moving = float(self.alpha[self.trace.position >= 0].sum())
+            scale = max(scale, moving * moving / (4.0 * self.mean))
+        return scale
+
+    def state_probabilities(self, times: Floats) -> Floats:
+        """Return the probability of being in each vertex at finite `times`, float64[k, n]."""
+        chain = self.chain
+        out = np.zeros((times.size, self.trace.n_vertices))
+        early = self._jumps(times) <= self._limit_of_walking
+        walking = partial(uniformisation.state_probabilities, chain)
+        values = np.empty((times.size, chain.vertices.size))
+        values[early] = walking(times[early])
+        if not early.all():
+            values[~early] = self._late_states(times[~early])
+        out[:, chain.vertices] = np.clip(values, 0.0, chain.total)
+        return out
+
+    def _late_states(self, times: Floats) -> Floats:
+        chain, times = self.chain, self._countable(times)
+        resolvent = contour.Resolvent(self.trace, self.weights)
+        walking = partial(uniformisation.state_probabilities, chain)
+
+        def inverting() -> tuple[Floats, float]:
+            return self._checked(
+                lambda s: resolvent.visited(s, self.alpha)[chain.vertices], times, chain.total, walking
+            )
+
+        def doubling(late: Floats) -> tuple[Floats, Floats]:
+            state, absorbed = doubled(chain, late, split=True)
+            values = np.empty((late.size, chain.vertices.size))
+            values[:, chain.transient], values[:, ~chain.transient] = state, absorbed
+            return values, values
+
+        return self._by_what_works(
+            times, chain.total, inverting, doubling, lambda late: (walking(late), late)
+        )[0]

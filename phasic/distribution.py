@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from phasic.errors import AbsorptionError, GraphError, ParameterError
 from phasic.steps import Steps
 
 if TYPE_CHECKING:
+    from phasic.density import Question
     from phasic.replay import Factors
     from phasic.trace import Trace
 
@@ -33,6 +33,7 @@ class Distribution(ABC):
 
     _trace: Trace | None = None
     _factors: Factors | None = None
+    _asked: tuple[GraphArrays, Floats, Question] | None = None
 
     @property
     @abstractmethod
@@ -127,7 +128,7 @@ class Distribution(ABC):
         transient = np.diff(arrays.offsets) > 0
         return [float(time) for time in np.where(transient, sojourn, 0.0)]
 
-    def pdf(self, t: ArrayLike, granularity: int = 0) -> Any:
+    def pdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the density (in a discrete graph the probability) at `t`.
 
         Mass that starts absorbed has no density: it shows in ``cdf(0)`` and `defect`.
@@ -138,10 +139,12 @@ class Distribution(ABC):
             Times, of any shape.
         granularity : int
             Has no effect; accepted for callers that chose the error of another method by it.
+        error : bool
+            Return an estimate of the absolute error of each value as well.
 
         Returns
         -------
-        float or float64 array of the shape of `t`
+        float or float64 array of the shape of `t`; or two of them
 
         Raises
         ------
@@ -151,11 +154,12 @@ class Distribution(ABC):
         times = self._times(t)
         if (times < 0.0).any():
             raise GraphError(f"the density was asked for at the negative time {times.min():g}")
-        return self._over(times, "pdf")
+        return self._shaped(*self._question.ask("pdf", times), times, error)
 
-    def cdf(self, t: ArrayLike, granularity: int = 0) -> Any:
+    def cdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the probability of absorption up to `t`; 0 at negative times. Shapes as for `pdf`."""
-        return self._over(self._times(t), "cdf")
+        times = self._times(t)
+        return self._shaped(*self._question.ask("cdf", times), times, error)
 
     def stop_probability(self, t: float) -> list[float]:
         """Return the probability of being in each vertex at time `t`.
@@ -247,15 +251,20 @@ class Distribution(ABC):
             raise GraphError("a time is not a number (NaN)")
         return times
 
-    def _over(self, times: Floats, name: str) -> Any:
-        """Return a function of time at `times`: a float for one time, else an array of their shape."""
-        from phasic import density
+    @staticmethod
+    def _shaped(value: Floats, error: Floats, times: Floats, wanted: bool) -> Any:
+        """Return values, with their errors if wanted: floats for one time, else arrays."""
+        if wanted:
+            return (value, error) if times.ndim else (float(value), float(error))
+        return value if times.ndim else float(value)
 
-        arrays = self._startable()
-        function: Callable[..., Floats] = getattr(density, name)
-        structure = (self.trace, arrays.offsets, arrays.targets, self.weights, arrays.alpha)
-        values = np.zeros(times.shape)
-        ask = times >= 0.0
-        if ask.any():
-            values[ask] = function(*structure, times[ask], discrete=arrays.discrete)
-        return values if times.ndim else float(values)
+    @property
+    def _question(self) -> Question:
+        """What functions of time are asked of, kept until arrays or weights are others."""
+        arrays, weights = self._startable(), self.weights
+        kept = self._asked
+        if kept is None or kept[0] is not arrays or kept[1] is not weights:
+            from phasic.density import Question
+
+            self._asked = kept = arrays, weights, Question(self.trace, weights, arrays.alpha, arrays.discrete)
+        return kept[2]

@@ -86,13 +86,30 @@ def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
     np.add.at(absorbed.T, place[outer] - inner.size, chain.alpha[outer][:, None])
     state = np.tile(chain.alpha[inner], (times.size, 1))
     if chain.discrete:
-        interval, counts = one.balanced(), times.copy()
-    else:
-        interval = _after(one, _SHORT)
-        counts = np.floor(chain.clock * times / _SHORT)
-        rest = chain.clock * times - counts * _SHORT
-        state, ends = _partly(one, state, rest)
-        absorbed += ends
+        return _followed(one.balanced(), times, state, absorbed)
+    interval = _after(one, _SHORT)
+    mantissa, exponent = np.frexp(times)
+    more, power = np.frexp(chain.clock / _SHORT)
+    exponent = exponent + power
+    huge = exponent > 1000  # more intervals than float64 can count
+    counts = np.floor(np.where(huge, 0.0, np.ldexp(mantissa * more, np.where(huge, 0, exponent))))
+    rest = np.where(huge, 0.0, chain.clock * np.where(huge, 0.0, times) - counts * _SHORT)
+    state, ends = _partly(one, state, rest)
+    state, absorbed = _followed(interval, counts, state, absorbed + ends)
+    for i in np.flatnonzero(huge):
+        longer, doublings = interval, int(exponent[i]) - 60
+        while doublings > 0 and longer.moves.any():
+            longer, doublings = longer.doubled(), doublings - 1
+        count = np.floor(np.ldexp(mantissa[i : i + 1] * more, 60))
+        state[i : i + 1], absorbed[i : i + 1] = _followed(
+            longer, count, state[i : i + 1], absorbed[i : i + 1]
+        )
+    return state, absorbed
+
+
+def _followed(interval: _Interval, counts: Floats, state: Floats, absorbed: Floats) -> tuple[Floats, Floats]:
+    """Return where each row of `state` is, and has been absorbed, after so many intervals."""
+    counts = counts.copy()
     while counts.any():
         if not interval.moves.any():  # everything that has time left ends
             odd = counts > 0.0

@@ -12,9 +12,9 @@ Means of rewards are those of this graph; everything else is computed epoch by e
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -26,6 +26,10 @@ from phasic.graph import Graph
 from phasic.initial import Callback
 from phasic.state_space import compress, smallest
 from phasic.weighting import Weighting
+
+if TYPE_CHECKING:
+    from phasic.density import Question, Values
+    from phasic.inversion import Kind
 
 _MOST_WORK = 2e11  # visits to edges: many minutes
 _MOST_STEPS = 5e7
@@ -86,21 +90,22 @@ class EpochGraph(Graph):
 
     state_probability = stop_probability
 
-    def _over(self, times: Floats, name: str) -> Any:
-        """Return a function of time, each time asked of the epoch that it is in."""
-        from phasic import density
+    @property
+    def _question(self) -> Any:
+        """What functions of time are asked of, kept until arrays or weights are others."""
+        arrays, weights = self._startable(), self.weights
+        kept = self._asked
+        if kept is None or kept[0] is not arrays or kept[1] is not weights:
+            from phasic.density import Question
 
-        arrays = self._startable()
-        function: Callable[..., Floats] = getattr(density, name)
-        begins = np.array([0.0, *self.boundaries])
-        epoch = np.searchsorted(begins, times, side="right") - 1
-        values = np.zeros(times.shape)
-        for k, (begin, alpha) in enumerate(self._phases()):
-            ask = epoch == k
-            if ask.any():
-                structure = (self.trace, arrays.offsets, arrays.targets, self._unswitched, alpha)
-                values[ask] = function(*structure, times[ask] - begin)
-        return values if times.ndim else float(values)
+            unswitched = self._unswitched
+            phases = [(t, Question(self.trace, unswitched, alpha, False)) for t, alpha in self._phases()]
+            self._asked = kept = arrays, weights, _Piecewise(phases)  # type: ignore[assignment]
+        return kept[2]  # type: ignore[index]
+
+    def log_likelihood(self, times: ArrayLike, gradient: bool = False) -> float:
+        """Return the sum of the logarithms of the density at observed times; its gradient is refused."""
+        return self._refuse() if gradient else float(np.sum(self.log_pdf(times)))
 
     def _vector(self, rewards: ArrayLike) -> Floats:
         checked = self._rewards(rewards)
@@ -166,6 +171,49 @@ class EpochGraph(Graph):
     sample = sample_multivariate = sample_path = sample_path_conditioned = _refuse
     sample_discrete = sample_multivariate_discrete = sample_stop_vertices = _refuse
     random_sample_stop_vertex = random_sample_discrete_stop_vertex = _refuse
+
+
+class _Piecewise:
+    """Functions of time, each time asked of the epoch that it is in; as `phasic.density.Question`."""
+
+    discrete = False
+
+    def __init__(self, phases: list[tuple[float, Question]]) -> None:
+        self._begins = np.array([begin for begin, _ in phases])
+        self._questions = [question for _, question in phases]
+        self.chain, self.mean = self._questions[0].chain, self._questions[0].mean
+
+    @property
+    def limit(self) -> float:
+        """Probability of absorption some day."""
+        return self._questions[-1].limit
+
+    def ask(self, kind: Kind, times: ArrayLike) -> Values:
+        """Return values at `times` of any shape, and an estimate of the error of each."""
+        from phasic.density import Values
+
+        return Values(*self._each(times, 2, lambda question, some: question.ask(kind, some)))
+
+    def values(self, kind: Kind, times: ArrayLike) -> Floats:
+        """Return the density, distribution or survival at `times` of any shape."""
+        return self.ask(kind, times).value
+
+    def logarithm(self, kind: Kind, times: ArrayLike) -> Floats:
+        """Return the logarithm of values at `times`."""
+        return self._each(times, 1, lambda question, some: (question.logarithm(kind, some),))[0]
+
+    def _each(
+        self, times: ArrayLike, count: int, function: Callable[[Question, Floats], Iterable[Floats]]
+    ) -> list[Floats]:
+        asked = np.asarray(times, dtype=np.float64)
+        epoch = np.maximum(np.searchsorted(self._begins, asked, side="right") - 1, 0)
+        found = [np.zeros(asked.shape) for _ in range(count)]
+        for k, question in enumerate(self._questions):
+            here = epoch == k
+            if here.any():
+                for array, part in zip(found, function(question, asked[here] - self._begins[k]), strict=True):
+                    array[here] = part
+        return found
 
 
 @dataclass(frozen=True)

@@ -14,11 +14,11 @@ from phasic import matrices, settings, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.description import Description
-from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
+from phasic.probabilities import Probabilities
 from phasic.samples import Samples
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import Steps, select
@@ -29,7 +29,7 @@ from phasic.weighting import Given, Reading, Weighting, given, linear, product, 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Transformations, DiscreteSpellings, Description, Distribution, Occupancy, Samples, Pictures):
+class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Pictures):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
@@ -427,6 +427,7 @@ class Graph(Transformations, DiscreteSpellings, Description, Distribution, Occup
             "_trace": None,
             "_factors": None,
             "_walks": None,
+            "_asked": None,
         }
         return {**self._content(), **derived}
 

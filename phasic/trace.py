@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasic.errors import PhasicError
+
+if TYPE_CHECKING:
+    from phasic.rows import Rows
 
 Indices = NDArray[np.int32]
 Offsets = NDArray[np.int64]
@@ -131,6 +134,13 @@ class Trace:
         """What elimination kernels take after the weights."""
         pattern = (self.lower_offsets, self.lower_columns, self.upper_offsets, self.upper_columns)
         return (self.order, self.position, self.bounds, *pattern)
+
+    @cached_property
+    def rows(self) -> Rows:
+        """The edges by position, as kernels over many shifts take them."""
+        from phasic.rows import Rows
+
+        return Rows.of(self)
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Trace):

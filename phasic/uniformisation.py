@@ -135,6 +135,12 @@ def cdf(chain: Chain, times: Floats) -> Floats:
     return chain.completed(_mixed(chain, times, absorbed), _mixed(chain, times, left))
 
 
+def survival(chain: Chain, times: Floats) -> Floats:
+    """Return the probability of no absorption by finite `times`, as `pdf` returns the density."""
+    _, left, _ = _enough(chain, times, of_density=False)
+    return _mixed(chain, times, left)
+
+
 def state_probabilities(chain: Chain, times: Floats) -> Floats:
     """Return the probability of being in each vertex at finite `times`, float64[times, k].
 
@@ -144,7 +150,7 @@ def state_probabilities(chain: Chain, times: Floats) -> Floats:
 
     out = np.zeros((times.size, chain.vertices.size))
     order = np.argsort(times, kind="stable")
-    steps = int(times.max(initial=0.0)) + 1 if chain.discrete else _first_guess(chain.clock * times)
+    steps = int(times.max(initial=0.0)) + 1 if chain.discrete else first_guess(chain.clock * times)
     for some in np.array_split(order, max(1, times.size * steps // _TABLE)):
         weights = np.zeros((some.size, steps))
         if chain.discrete:
@@ -172,7 +178,14 @@ def steps_cdf(chain: Chain, steps: Floats) -> Floats:
     return chain.completed(absorbed[at], left[at])
 
 
-def _first_guess(means: Floats) -> int:
+def steps_survival(chain: Chain, steps: Floats) -> Floats:
+    """Return the probability that a discrete chain takes more than so many `steps`, float64[k]."""
+    _, left, _ = walk(chain, int(steps.max(initial=0.0)) + 1)
+    return left[steps.astype(np.int64)]
+
+
+def first_guess(means: Floats) -> int:
+    """Return how many jumps nearly always exceed Poisson numbers of these means."""
     largest = float(means.max(initial=0.0))
     return int(largest + 10.0 * sqrt(largest)) + 60
 
@@ -188,7 +201,7 @@ def _mixed(chain: Chain, times: Floats, sequence: Floats) -> Floats:
 def _enough(chain: Chain, times: Floats, of_density: bool) -> tuple[Floats, Floats, Floats]:
     """Return `walk` over so many jumps that later ones do not count, however small the answers are."""
     means = chain.clock * times
-    steps = _first_guess(means)
+    steps = first_guess(means)
     most = steps + chain.vertices.size  # by then absorption has been reached if it ever will
     while True:
         walked = walk(chain, steps)

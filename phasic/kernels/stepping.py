@@ -83,12 +83,12 @@ def poisson_weights(mean: Any, weights: Any) -> None:
     weights[mode] = 1.0
     for k in range(mode + 1, weights.size):
         weights[k] = weights[k - 1] * (mean / k)
-        if weights[k] < 1e-300:
+        if weights[k] < 1e-320:
             weights[k] = 0.0
             break
     for k in range(mode, 0, -1):
         weights[k - 1] = weights[k] * (k / mean)
-        if weights[k - 1] < 1e-300:
+        if weights[k - 1] < 1e-320:
             weights[k - 1] = 0.0
             break
     total = 0.0
@@ -152,3 +152,78 @@ def blend(
                     moved[targets[a]] += mass * probabilities[a]
         for v in range(n):
             state[v] = moved[v]
+
+
+@kernel
+def follow(
+    offsets: Any,
+    targets: Any,
+    probabilities: Any,
+    stay: Any,
+    transient: Any,
+    state: Any,
+    visited: Any,
+) -> None:
+    """Fill the rows of `visited` (float64[steps, n]) with `state` before each step, and move it on.
+
+    Only mass in vertices that have edges is kept: what is absorbed takes no further part.
+    """
+    n = state.size
+    for k in range(visited.shape[0]):
+        for v in range(n):
+            visited[k, v] = state[v]
+            state[v] *= stay[v]
+        for v in range(n):
+            mass = visited[k, v]
+            if mass > 0.0:
+                for a in range(offsets[v], offsets[v + 1]):
+                    if transient[targets[a]]:
+                        state[targets[a]] += mass * probabilities[a]
+
+
+@kernel
+def walk_back(
+    offsets: Any,
+    targets: Any,
+    probabilities: Any,
+    stay: Any,
+    transient: Any,
+    visited: Any,
+    worth: Any,
+    ahead: Any,
+    out: Any,
+) -> None:
+    """Add the derivative of ``sum_k worth[k] * into[k]`` by each one-step probability to `out`.
+
+    Steps are those of `follow`, ``into[k]`` being the probability of absorption in step k. More of one jump
+    is less of staying.
+
+    Parameters
+    ----------
+    visited : float64[steps, n]
+        As filled by `follow`.
+    worth : float64[steps]
+    ahead : float64[n]
+        What being in each vertex after the last of these steps is worth; on exit, before the first one.
+    out : float64[m]
+    """
+    n = ahead.size
+    before = np.empty(n)
+    for k in range(worth.size - 1, -1, -1):
+        w = worth[k]
+        for v in range(n):
+            total = ahead[v] * stay[v]
+            mass = visited[k, v]
+            for a in range(offsets[v], offsets[v + 1]):
+                u = targets[a]
+                gain = w
+                if transient[u]:
+                    gain = ahead[u]
+                total += probabilities[a] * gain
+                if mass > 0.0:
+                    out[a] += mass * (gain - ahead[v])
+            before[v] = total
+        for v in range(n):
+            ahead[v] = 0.0
+            if transient[v]:
+                ahead[v] = before[v]

@@ -89,6 +89,18 @@ def test_density_and_distribution_are_those_of_dense_algebra(model):
     np.testing.assert_allclose(cdf(model, times), exact[:, 1], rtol=1e-11, atol=0)
 
 
+@models
+def test_the_error_that_is_told_is_not_exceeded(model):
+    question = density.Question.of(plan(model), *model.edges, model.alpha, model.discrete)
+    times = mean(model) * np.array([0.02, 2.0])
+    exact = np.array([oracle.pdf_cdf(model, t, digits=110) for t in times])
+    left = model.alpha.sum() - exact[:, 1]
+    for kind, truth in (("pdf", exact[:, 0]), ("cdf", exact[:, 1]), ("survival", left)):
+        value, error = question.ask(kind, times)
+        assert (np.abs(value - truth) <= error + 4e-16).all()
+        assert (error <= 1e-10 * truth).all()
+
+
 @given(seeds, st.floats(0, 2), st.floats(1e-3, 5))
 @settings(max_examples=10, deadline=None)
 def test_random_cyclic_chains_have_exact_densities(seed, spread, time):
@@ -249,7 +261,7 @@ def test_the_end_of_float64_is_long_after_absorption(model):
 @pytest.mark.parametrize("ratio", [1.0, 2.0, 50.0, 2048.0, 1e4])
 def test_a_hyperbola_inverts_what_lies_in_its_sector(ratio):
     times = np.geomspace(1 / ratio, 1, 9)
-    for sector in contour._SECTORS:
+    for sector in contour.SECTORS:
         pole = 3.0 * np.exp(1j * (np.pi - 0.9 * sector))  # 1 / (s^2 - 2 Re(p) s + |p|^2) and its conjugate
         nodes, weights = contour.hyperbola(ratio, sector)
         values = np.imag(

@@ -228,6 +228,7 @@ LIKE_ANY_GRAPH = {
 }
 OF_THEIR_OWN = {
     *("moments", "variance", "covariance", "pdf", "cdf", "stop_probability", "state_probability"),
+    *("survival", "log_pdf", "log_survival", "quantile", "log_likelihood"),
 }
 REFUSED = {
     "expected_waiting_time": ((),),
@@ -273,3 +274,22 @@ def test_whatever_takes_rates_for_constant_is_refused():
     for name in discrete:
         with pytest.raises((GraphError, TypeError)):
             getattr(graph, name)()
+
+
+def test_tails_quantiles_and_likelihoods_follow_the_rates_of_each_epoch():
+    """A hazard of 1 until time 1, then 10 until 1.5, then 2."""
+    graph = Graph(models.lineages(2)).add_epoch(1.0).add_epoch(1.5)
+    graph.update_weights([1.0, 0.0, 10.0, 1.0, 2.0, 1.5])
+    t = np.array([0.3, 1.0, 1.2, 1.5, 40.0, 300.0])
+    hazard = np.array([1.0, 10.0, 10.0, 2.0, 2.0, 2.0])
+    gone = np.minimum(t, 1.0) + 10.0 * np.clip(t - 1.0, 0.0, 0.5) + 2.0 * np.maximum(t - 1.5, 0.0)
+    np.testing.assert_allclose(graph.log_survival(t), -gone, rtol=1e-12)
+    np.testing.assert_allclose(graph.survival(t), np.exp(-gone), rtol=1e-11)
+    np.testing.assert_allclose(graph.log_pdf(t), np.log(hazard) - gone, rtol=1e-12)
+    np.testing.assert_allclose(graph.quantile(-np.expm1(-gone[:4])), t[:4], rtol=1e-12)
+    assert graph.quantile([0.0, 1.0]).tolist() == [0.0, math.inf]
+    assert graph.log_likelihood(t) == pytest.approx(float((np.log(hazard) - gone).sum()), rel=1e-12)
+    values, errors = graph.pdf(t, error=True)
+    assert (np.abs(values - hazard * np.exp(-gone)) <= errors + 1e-15).all()
+    with pytest.raises(GraphError, match="epochs"):
+        graph.log_likelihood(t, gradient=True)
