@@ -138,7 +138,7 @@ class Execution:
             span = slice(int(ends[i] - degrees[i]), int(ends[i]))
             rows, expected = self._answer(first + int(i))
             same = np.array_equal(self._table.rows(targets[span]), rows)
-            if not same or not np.array_equal(weights[span], expected):
+            if not same or not np.array_equal(weights[span], expected, equal_nan=True):
                 raise DisagreementError(
                     f"compiled, the callback gives other transitions out of state "
                     f"{self._table.state(first + int(i)).tolist()} than in Python"

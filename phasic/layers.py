@@ -58,10 +58,9 @@ def _environment() -> tuple[Any, ...]:
     import numba
     from numba.core.registry import cpu_target
 
-    folder = Path(__file__).parent / "kernels"
-    sources = tuple(
-        (folder / f"{name}.py").read_bytes() for name in ("callbacks", "checking", "interning", "translating")
-    )
+    folder = Path(__file__).parent
+    files = [*sorted((folder / "compiler").glob("*.py")), folder / "kernels" / "interning.py"]
+    sources = tuple(file.read_bytes() for file in files)
     processor = cpu_target.target_context.codegen().magic_tuple()
     return PROGRAM_FORMAT, sources, numba.__version__, llvmlite.__version__, processor
 

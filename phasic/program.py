@@ -30,7 +30,7 @@ class Program:
     Attributes
     ----------
     run : callable
-        See `phasic.kernels.callbacks.build`.
+        See `phasic.compiler.loop.build`.
     """
 
     def __init__(self, compiled: Any) -> None:
@@ -54,7 +54,7 @@ class Program:
         from numba.core.compiler import CompileResult
         from numba.core.registry import cpu_target
 
-        from phasic.kernels import callbacks  # noqa: F401  (which the machine code calls)
+        from phasic.compiler import loop  # noqa: F401  (which the machine code calls)
 
         cpu_target.target_context.refresh()
         parts = pickle.loads(content["machine_code"])
@@ -145,12 +145,12 @@ def compile_callback(function: Callable[..., Any], kinds: tuple[Kind, ...]) -> P
     """
     from numba.core.errors import NumbaError
 
-    from phasic.kernels import callbacks
+    from phasic.compiler import loop
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numba's, on what is slow or will change
-            return Program(callbacks.build(function, tuple(_numba_type(kind) for kind in kinds)))
+            return Program(loop.build(function, tuple(_numba_type(kind) for kind in kinds)))
     except (NumbaError, NotImplementedError, AssertionError, KeyError, TypeError, ValueError) as error:
         raise NotCompiledError(_reason(error)) from None
 

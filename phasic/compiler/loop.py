@@ -1,9 +1,4 @@
-"""Callbacks as machine code that answers what Python would, or says that it cannot.
-
-Numba takes integers to be 64 bits wide and indices to be in bounds. A callback was written for Python,
-where neither is so. It is therefore compiled with checks: arithmetic on integers that would wrap, and an
-index out of bounds, raise, and whoever runs the code asks Python about that state instead.
-"""
+"""The loop that asks a compiled callback about one state after the other."""
 
 # Numba is typed here and there only.
 # mypy: allow-untyped-calls, no-warn-unused-ignores, no-warn-return-any
@@ -20,7 +15,7 @@ from numba.core import types
 from numba.extending import intrinsic, overload
 
 from phasic.kernels import interning
-from phasic.kernels.translating import CallbackCompiler, checked
+from phasic.compiler.translating import CallbackCompiler, checked
 
 
 def _put_state(state: Any, row: Any) -> bool:

@@ -23,7 +23,7 @@ from numba.core.registry import cpu_target
 from numba.core.typed_passes import NativeLowering
 from numba.core.untyped_passes import InlineClosureLikes
 
-from phasic.kernels.checking import CheckedLowering
+from phasic.compiler.checking import CheckedLowering
 
 
 def _comb(n: int, k: int) -> int:
