@@ -37,11 +37,6 @@ class Program:
         self._compiled = compiled
         self.run: Callable[..., int] = compiled.entry_point
 
-    @property
-    def can_be_kept(self) -> bool:
-        """Whether the machine code means the same in another process."""
-        return not self._compiled.library.has_dynamic_globals
-
     def as_dict(self) -> dict[str, Any]:
         """Return the program as builtins, for storing."""
         from numba.core.serialize import dumps
@@ -150,9 +145,12 @@ def compile_callback(function: Callable[..., Any], kinds: tuple[Kind, ...]) -> P
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # numba's, on what is slow or will change
-            return Program(loop.build(function, tuple(_numba_type(kind) for kind in kinds)))
+            compiled = loop.build(function, tuple(_numba_type(kind) for kind in kinds))
     except (NumbaError, NotImplementedError, AssertionError, KeyError, TypeError, ValueError) as error:
         raise NotCompiledError(_reason(error)) from None
+    if compiled.library.has_dynamic_globals:  # addresses, which mean nothing in another process
+        raise NotCompiledError("it captures an array of more than a megabyte; pass it as a parameter")
+    return Program(compiled)
 
 
 def _numba_type(kind: Kind) -> Any:

@@ -91,6 +91,8 @@ def explore(
     >>> explore(chain, [3]).states.ravel().tolist()
     [0, 3, 2, 1, 0]
     """
+    if vectorized and compiled:
+        raise GraphError("a vectorised callback is not compiled; leave out vectorized=True or compiled=True")
     initial = parse_ipv(ipv)
     parameters = parameters or {}
     states = np.array([state for state, _ in initial], dtype=np.int64)

@@ -14,8 +14,8 @@ import numpy as np
 from numba.core import types
 from numba.extending import intrinsic, overload
 
-from phasic.kernels import interning
 from phasic.compiler.translating import CallbackCompiler, checked
+from phasic.kernels import interning
 
 
 def _put_state(state: Any, row: Any) -> bool:

@@ -159,7 +159,12 @@ WAYS = {
 }
 
 
-@pytest.mark.parametrize("way", WAYS)
+OFTEN = ("arrays", "unpacking", "captured", "parameters")  # each takes a second to compile
+
+
+@pytest.mark.parametrize(
+    "way", [pytest.param(way, marks=() if way in OFTEN else pytest.mark.slow) for way in WAYS]
+)
 def test_callbacks_as_users_write_them_compile_and_give_the_same_graph(way):
     callback, ipv, parameters = WAYS[way]
     python, compiled = both(callback, ipv, **parameters)
@@ -175,7 +180,9 @@ TERMS = st.recursive(
     ),
     lambda terms: st.one_of(
         st.builds("({} {} {})".format, terms, st.sampled_from(["+", "-", "*", "//", "%", "/"]), terms),
-        st.builds("({} {} {})".format, terms, st.sampled_from(["**", "<<"]), st.sampled_from(["c", "3", "40"])),
+        st.builds(
+            "({} {} {})".format, terms, st.sampled_from(["**", "<<"]), st.sampled_from(["c", "3", "40"])
+        ),
     ),
     max_leaves=4,
 )
@@ -201,8 +208,11 @@ def outcome(build):
         return type(error), str(error)
 
 
-@given(TERMS, TERMS, st.sampled_from(["state", "state.tolist()", "(int(x) for x in state)"]), st.integers(1, 4))
-@settings(max_examples=15)
+@pytest.mark.slow
+@given(
+    TERMS, TERMS, st.sampled_from(["state", "state.tolist()", "(int(x) for x in state)"]), st.integers(1, 4)
+)
+@settings(max_examples=50)
 def test_generated_arithmetic_gives_the_same_graph_or_the_same_error(weight, condition, values, size):
     namespace = {}
     exec(GENERATED.format(weight=weight, condition=condition, values=values), namespace)
@@ -276,7 +286,6 @@ def test_an_error_of_the_callback_is_the_users_own_with_its_state():
         ("0.0", "[n - 1]", r"out of state \[3\] have weight zero"),
         ("1.0", "[n]", "to itself"),
         ("1.0", "[n - 1, 0]", r"\[.*2.*, 0\] as a state that follows \[3\]"),
-        ("1.0", "[n * 1e30]", "64-bit integers"),
     ],
 )
 def test_what_cannot_be_an_edge_is_refused_in_the_same_words(weight, following, message):
@@ -290,9 +299,9 @@ def test_what_cannot_be_an_edge_is_refused_in_the_same_words(weight, following, 
         namespace,
     )
     for compiled in (True, False):
-        with pytest.raises((CallbackError, ValueError), match=message) as caught:
+        with pytest.raises(ValueError, match=message) as caught:
             Graph(namespace["callback"], ipv=[5], compiled=compiled)
-        assert "cannot be compiled" not in str(caught.value) or following != "[n - 1]"
+        assert "cannot be compiled" not in str(caught.value)
 
 
 def test_vectors_of_another_length_are_refused_in_the_same_words():
@@ -351,12 +360,24 @@ class Model:
         (of_booleans, "booleans"),
         (generating, "generator"),
         (Model().step, "no plain function"),
-        (functools.partial(chain, [1]), "no plain function"),
+        (functools.partial(Model.step, Model()), "no plain function"),
     ],
 )
 def test_what_would_mean_something_else_is_refused_and_says_why(callback, why):
-    with pytest.raises(CallbackError, match=f"cannot be compiled: .*{why}.*; leave out compiled=True"):
+    with pytest.raises(CallbackError, match=rf"cannot be compiled: .*{why}.*; leave out compiled=True"):
         Graph(callback, ipv=[3], compiled=True)
+
+
+def test_a_large_captured_array_is_no_constant_of_machine_code():
+    table = np.ones(10**6)
+
+    def step(state):
+        if state[0] == 0:
+            return []
+        return [([state[0] - 1], table[state[0]])]
+
+    with pytest.raises(CallbackError, match="captures an array of more than a megabyte"):
+        Graph(step, ipv=[3], compiled=True)
 
 
 @pytest.mark.parametrize("value", [object(), "text", {1: 2}, np.float32(1), np.ones(2, dtype=np.int8), 2**63])
@@ -374,7 +395,7 @@ def test_a_callback_that_disagrees_is_explored_in_python(monkeypatch, caplog):
     monkeypatch.setattr(state_space, "_BATCH", 2)
     assert Graph(callback, ipv=[9]) == Graph(callback, ipv=[9], compiled=False)
     assert "gives other transitions out of state" in caplog.text
-    with pytest.raises(CallbackError, match="cannot be compiled: .* other transitions out of state"):
+    with pytest.raises(CallbackError, match=r"cannot be compiled: .* other transitions out of state"):
         Graph(callback, ipv=[9], compiled=True)
 
 
@@ -448,7 +469,7 @@ RATE = {rate}
 def helper(k):
     return RATE * k
 def step(state, n):
-    k = state[0]
+    k = int(state[0])
     if k == 0:
         return []
     return [([k - 1], helper(k) / (k - {hole}) + n)]

@@ -11,11 +11,15 @@ from phasic.interning import CompiledTable, Table, smallest
 
 ENTRIES = st.one_of(
     st.integers(-2, 2),
-    st.sampled_from([127, 128, -128, -129, 2**15 - 1, 2**15, -(2**15) - 1, 2**31 - 1, 2**31, -(2**63), 2**63 - 1]),
+    st.sampled_from(
+        [127, 128, -128, -129, 2**15 - 1, 2**15, -(2**15) - 1, 2**31 - 1, 2**31, -(2**63), 2**63 - 1]
+    ),
 )
 BLOCKS = st.integers(1, 3).flatmap(
     lambda width: st.lists(
-        st.lists(st.lists(ENTRIES, min_size=width, max_size=width), min_size=1, max_size=9), min_size=1, max_size=5
+        st.lists(st.lists(ENTRIES, min_size=width, max_size=width), min_size=1, max_size=9),
+        min_size=1,
+        max_size=5,
     )
 )
 
@@ -71,7 +75,13 @@ def test_hashes_that_are_all_equal_or_poor_cost_time_and_nothing_else(factor):
 
 def test_rows_are_kept_in_the_narrowest_integers_that_hold_them():
     table = CompiledTable(np.zeros((1, 2), dtype=np.int64))
-    for entry, kind in [(1, np.int8), (-128, np.int8), (128, np.int16), (2**31 - 1, np.int32), (2**31, np.int64)]:
+    for entry, kind in [
+        (1, np.int8),
+        (-128, np.int8),
+        (128, np.int16),
+        (2**31 - 1, np.int32),
+        (2**31, np.int64),
+    ]:
         table.add(np.array([[0, entry]]))
         assert table.states().dtype == kind
         assert table.states()[-1].tolist() == [0, entry]

@@ -32,7 +32,9 @@ def vectorised(states, speed=1.0):
     ]
     return tuple(
         np.concatenate(part)
-        for part in zip(*[(every[ok], states[ok] + step, rates[ok]) for ok, step, rates in parts], strict=True)
+        for part in zip(
+            *[(every[ok], states[ok] + step, rates[ok]) for ok, step, rates in parts], strict=True
+        )
     )
 
 
@@ -127,3 +129,8 @@ def test_an_error_of_the_callback_passes_through():
     with pytest.raises(ZeroDivisionError) as caught:
         Graph(lambda states: 1 / 0, ipv=[3], vectorized=True)
     assert caught.value.__notes__ == ["raised by the vectorised callback for 1 states, from [3]"]
+
+
+def test_a_vectorised_callback_is_not_compiled_as_well():
+    with pytest.raises(GraphError, match="leave out vectorized=True or compiled=True"):
+        Graph(vectorised, ipv=[4, 2], vectorized=True, compiled=True)
