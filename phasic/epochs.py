@@ -186,7 +186,9 @@ class _Piecewise:
     @property
     def limit(self) -> float:
         """Probability of absorption some day."""
-        return self._questions[-1].limit
+        last = self._questions[-1]
+        certain = last.limit >= last.chain.total  # whose total has been rounded at every boundary
+        return self.chain.total if certain else last.limit
 
     def ask(self, kind: Kind, times: ArrayLike) -> Values:
         """Return values at `times` of any shape, and an estimate of the error of each."""

@@ -21,7 +21,7 @@ from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
 from phasic.samples import Samples
 from phasic.spellings import DiscreteSpellings
-from phasic.steps import Steps, select
+from phasic.steps import PROGRAMS, Steps, select
 from phasic.transformations import Transformations
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
@@ -51,6 +51,12 @@ class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occu
         Whether exploring, recording the elimination, and moments are looked up in the cache first. They
         change how long an answer takes, never the answer. Default: what `phasic.configure` was told, else
         no.
+    vectorized : bool
+        Whether the callback takes many states at once and returns arrays; see `phasic.state_space.explore`.
+    compiled : bool, optional
+        Whether to explore by machine code that numba makes of the callback. By default that is done when
+        exploring takes so long that it pays; False keeps to Python; True compiles at once, or is an error
+        that says why it cannot. The graph is the same.
     **parameters
         Passed to every call of the callback, unchanged: an int stays an int (the C++ package of this
         name makes it a float), so that a parameter can index or size something. ``indexer`` is
@@ -85,6 +91,8 @@ class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occu
         cache_graph: bool | None = None,
         cache_trace: bool | None = None,
         cache_moments: bool | None = None,
+        vectorized: bool = False,
+        compiled: bool | None = None,
         **parameters: Any,
     ) -> None:
         defaults = settings.get_config()
@@ -95,6 +103,7 @@ class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occu
         self.indexer: Any = parameters.get("indexer")
         self.auxiliary: set[int] = set()
         self._callback: Callback | None = None
+        self._vectorized = bool(vectorized)
         self._parameters: dict[str, Any] = parameters
         self._arrays: GraphArrays | None = None
         self._builder: Builder | None = None
@@ -107,7 +116,9 @@ class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occu
         source = state_length if callback is None else callback
         if callable(source):
             self._callback, initial = undecorated(source, ipv)
-            self._arrays = self.steps.explore(self._callback, initial, parameters)
+            self._arrays = self.steps.explore(
+                self._callback, initial, parameters, vectorized, compiled, PROGRAMS
+            )
         elif ipv is not None or parameters:
             names = ["ipv"] * (ipv is not None) + list(parameters)
             raise GraphError(f"{', '.join(names)} can only be given with a callback, not with {source!r}")
@@ -279,11 +290,13 @@ class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occu
         **parameters
             Added to, or replacing, those that the graph was built with.
         """
+        vectorized = self._vectorized and callback is None
         callback = callback or self._callback
         if callback is None:
             raise GraphError("the graph was built without a callback; pass one to extend")
         vertices = None if vertex_index is None else [self.vertex_at(vertex_index).index()]
-        arrays = state_space.extend(self.arrays, callback, {**self._parameters, **parameters}, vertices)
+        parameters = {**self._parameters, **parameters}
+        arrays = state_space.extend(self.arrays, callback, parameters, vertices, vectorized)
         self.changing()
         self._arrays, self._builder = arrays, None
 

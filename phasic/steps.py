@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.initial import Callback, Initial
+from phasic.program import Kind, Program, Programs
 
 if TYPE_CHECKING:
     from phasic.replay import Factors
@@ -21,7 +22,9 @@ class Steps:
     Attributes
     ----------
     explore : callable
-        ``(callback, initial, parameters) -> GraphArrays``: the states that a callback reaches.
+        ``(callback, initial, parameters, vectorized, compiled, programs) -> GraphArrays``: the states
+        that a callback reaches. `compiled` and `programs` say how to come by them, and take no part in
+        them.
     record : callable
         ``(offsets, targets) -> Trace``: the plan of elimination, from structure alone.
     moments : callable
@@ -30,16 +33,23 @@ class Steps:
         part in its value, and is called only when there is something to compute.
     """
 
-    explore: Callable[[Callback, Initial, Mapping[str, Any]], GraphArrays]
+    explore: Callable[[Callback, Initial, Mapping[str, Any], bool, bool | None, Programs | None], GraphArrays]
     record: Callable[[Integers, Integers], Trace]
     moments: Callable[[GraphArrays, Floats, int, Floats | None, Callable[[], Factors]], list[float]]
 
 
-def explore(callback: Callback, initial: Initial, parameters: Mapping[str, Any]) -> GraphArrays:
+def explore(
+    callback: Callback,
+    initial: Initial,
+    parameters: Mapping[str, Any],
+    vectorized: bool = False,
+    compiled: bool | None = None,
+    programs: Programs | None = None,
+) -> GraphArrays:
     """Return the graph that `callback` spans; see `phasic.state_space.explore`."""
     from phasic import state_space
 
-    return state_space.explore(callback, initial, parameters)
+    return state_space.explore(callback, initial, parameters, vectorized, compiled, programs)
 
 
 def record(offsets: Integers, targets: Integers) -> Trace:
@@ -58,6 +68,23 @@ def moments(
     return algorithm.moments(factors(), arrays.alpha, order, rewards, discrete=arrays.discrete)
 
 
+class KeptPrograms:
+    """Compiled callbacks, kept from one process to the next; caching is loaded when one is asked for."""
+
+    def find(self, function: Callable[..., Any], kinds: tuple[Kind, ...]) -> Program | None:
+        """Return the program of a callback if it was compiled before."""
+        from phasic import layers
+
+        return layers.find_program(function, kinds)
+
+    def make(self, function: Callable[..., Any], kinds: tuple[Kind, ...]) -> Program:
+        """Return the program of a callback."""
+        from phasic import layers
+
+        return layers.make_program(function, kinds)
+
+
+PROGRAMS = KeptPrograms()
 BARE = Steps(explore=explore, record=record, moments=moments)
 
 
