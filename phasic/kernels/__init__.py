@@ -1,26 +1,180 @@
-"""Compiled loops: arrays in, arrays out, a status back.
+"""Loops over arrays, compiled when there is work for them: arrays in, arrays out, a status back.
 
-Importing a module of this package loads numba, which takes longer than most answers; the rest of
-`phasic` therefore imports kernels inside the functions that call them.
+Importing a module of this package is cheap. Numba, which takes longer to load than most answers take to
+find, is loaded by the first call that is worth it (see `Kernel`).
 """
 
 from __future__ import annotations
 
+import inspect
+import logging
+import os
+import sys
+import threading
+import time
 from collections.abc import Callable
+from types import FunctionType
 from typing import Any
 
+import numpy as np
 
-def kernel(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Return `function` compiled on its first call, without the interpreter lock.
+_log = logging.getLogger(__name__)
+_LITTLE = 20_000  # entries of all arguments; even a dense factorisation of so many takes about 0.05 s
+_PRICE = 0.4  # seconds: about what loading numba costs
+_loading = threading.RLock()
+_spent = 0.0  # seconds of plain Python so far
 
-    The machine code is kept beside the source or in the user's cache directory, so that only the first
-    process waits for the compiler. Numba notices an edit by the source file that holds the function
-    itself: a kernel may therefore call only kernels of its own file.
+
+class Kernel:
+    """A loop over arrays: plain Python while there is little to do, else compiled.
+
+    Until numba is loaded, a call with few array entries runs the Python function as it stands, so that
+    a cold process answers about a small graph at once. As soon as such calls have together taken as long
+    as loading numba, numba is loaded, and from then on machine code answers. Both do the same arithmetic
+    in the same order: results are equal to the last bit.
+
+    Each kernel is compiled for one signature per type of its output: contiguous arrays, of which those
+    that it does not write to may be read-only. Arrays that are not so are copied first.
+
+    The machine code is kept on disk by numba, in ``NUMBA_CACHE_DIR``, beside the source or in the user's
+    cache directory, so that only the first process waits for the compiler. Every signature and kind of
+    processor has an index of its own there, since processes that write different entries to one index
+    at the same time can exchange them. A cache that cannot be read or written costs time only, and
+    ``PHASIC_KERNEL_CACHE=0`` does without.
+
+    Numba notices an edit by the source file that holds the function: a kernel may therefore call only
+    functions of its own file.
+
+    Parameters
+    ----------
+    function : callable
+        Takes positional arguments. It never raises, and assigns to arrays by index.
+    writes : tuple of str
+        Parameters that are written to. The type of the last one is that of the numbers computed with.
+        Empty: numba finds signatures by itself, and the function is compiled at the first call.
     """
+
+    def __init__(self, function: Callable[..., Any], writes: tuple[str, ...] = ()) -> None:
+        self.python = function
+        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
+        self.__wrapped__ = function
+        names = list(inspect.signature(function).parameters)
+        self._written = frozenset(names.index(name) for name in writes)
+        self._output = names.index(writes[-1]) if writes else None
+        self._compiled: dict[Any, Callable[..., Any]] = {}
+
+    def __call__(self, *arguments: Any) -> Any:
+        dtype = None if self._output is None else arguments[self._output].dtype
+        compiled = self._compiled.get(dtype)
+        if compiled is None:
+            if self._little(dtype, arguments):
+                return self._interpret(arguments)
+            compiled = self.compiled(*arguments)
+        try:
+            return compiled(*arguments)
+        except TypeError:  # an argument is strided or not aligned
+            if dtype is None:
+                raise
+            return compiled(*map(self._whole, range(len(arguments)), arguments))
+
+    @property
+    def signatures(self) -> list[Any]:
+        """The signatures that this process has compiled or loaded so far."""
+        return [signature for compiled in self._compiled.values() for signature in compiled.signatures]  # type: ignore[attr-defined]
+
+    def compiled(self, *arguments: Any) -> Callable[..., Any]:
+        """Return machine code that takes arguments of these types, from the disk where it is there."""
+        dtype = None if self._output is None else arguments[self._output].dtype
+        with _loading:
+            if dtype not in self._compiled:
+                signature = None if dtype is None else self._signature(arguments)
+                self._compiled[dtype] = _compile(self.python, signature, dtype)
+        return self._compiled[dtype]
+
+    def _signature(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
+        from numba import typeof, types
+
+        def kind(place: int, argument: Any) -> Any:
+            found = typeof(argument)
+            if isinstance(found, types.Array):
+                return types.Array(found.dtype, found.ndim, "C", readonly=place not in self._written)
+            return found
+
+        return tuple(kind(place, argument) for place, argument in enumerate(arguments))
+
+    def _little(self, dtype: Any, arguments: tuple[Any, ...]) -> bool:
+        if dtype is None or dtype.kind == "c" or "numba" in sys.modules or _spent > _PRICE:
+            return False  # complex quotients are not the same to the last bit
+        return sum(a.size for a in arguments if isinstance(a, np.ndarray)) <= _LITTLE
+
+    def _interpret(self, arguments: tuple[Any, ...]) -> Any:
+        global _spent
+        began = time.perf_counter()
+        with np.errstate(all="ignore"):  # machine code does not warn either
+            result = self.python(*arguments)
+        _spent += time.perf_counter() - began
+        return result
+
+    def _whole(self, place: int, argument: Any) -> Any:
+        if place in self._written or not isinstance(argument, np.ndarray):
+            return argument
+        return np.require(argument, requirements=["C", "A"])
+
+
+def kernel(function: Callable[..., Any] | None = None, *, writes: tuple[str, ...] = ()) -> Any:
+    """Return `function` as a `Kernel`; to be used as a decorator."""
+    if function is None:
+        return lambda function: Kernel(function, writes)
+    return Kernel(function, writes)
+
+
+def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, dtype: Any) -> Callable[..., Any]:
+    """Return machine code of `function`: one signature, or whatever comes where none is given."""
     import numba
 
+    name = function.__qualname__ if dtype is None else f"{function.__qualname__}-{dtype.name}-{_processor()}"
+    twin = _with_compiled_callees(function, name)
+    options = {"nogil": True, "error_model": "numpy"}
+    if os.environ.get("PHASIC_KERNEL_CACHE", "1") != "0":
+        try:
+            compiled: Any = numba.njit(cache=True, **options)(twin)
+            if signature is not None:
+                compiled.compile(signature)
+                compiled.disable_compile()  # other arguments are converted, not compiled for
+            return compiled  # type: ignore[no-any-return]
+        except Exception as error:  # nowhere to write, or something else lies in its place
+            _log.info("compiling %s anew: numba's cache failed (%s: %s)", name, type(error).__name__, error)
+    compiled = numba.njit(**options)(twin)
+    if signature is not None:
+        compiled.compile(signature)
+        compiled.disable_compile()
+    return compiled  # type: ignore[no-any-return]
+
+
+def _with_compiled_callees(function: Callable[..., Any], name: str) -> FunctionType:
+    """Return `function` under another name, and calling compiled twins of its file's functions."""
+    import numba
+
+    assert isinstance(function, FunctionType)
+    names = dict(function.__globals__)
+    for called in function.__code__.co_names:
+        callee = names.get(called)
+        callee = callee.python if isinstance(callee, Kernel) else callee
+        if isinstance(callee, FunctionType) and callee.__module__ == function.__module__:
+            names[called] = numba.njit(nogil=True, error_model="numpy")(callee)
+    twin = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
+    twin.__qualname__ = name
+    return twin
+
+
+def _processor() -> str:
+    """Return a name for the machine code that this processor runs."""
+    from zlib import crc32
+
     try:
-        compiled: Callable[..., Any] = numba.njit(nogil=True, error_model="numpy", cache=True)(function)
-    except RuntimeError:  # neither place can be written: compile anew in each process
-        compiled = numba.njit(nogil=True, error_model="numpy")(function)
-    return compiled
+        from numba.core.registry import cpu_target
+
+        magic = str(cpu_target.target_context.codegen().magic_tuple())
+    except (ImportError, AttributeError):  # not public; without it, processors of one kind share a cache
+        magic = ""
+    return f"{crc32(magic.encode()):08x}"

@@ -13,7 +13,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("lower", "upper", "leave"))
 def factorise(
     offsets: Any,
     targets: Any,
@@ -104,7 +104,7 @@ def factorise(
     return stuck
 
 
-@kernel
+@kernel(writes=("out",))
 def solve(
     offsets: Any,
     targets: Any,
@@ -156,7 +156,7 @@ def solve(
             out[order[i]] = x[i]
 
 
-@kernel
+@kernel(writes=("out",))
 def solve_transposed(
     offsets: Any,
     targets: Any,

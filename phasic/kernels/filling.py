@@ -9,7 +9,6 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
 def _push(heap: Any, size: Any, value: Any) -> Any:
     """Add `value` to the heap ``heap[1 : size + 1]`` and return its new size."""
     size += 1
@@ -21,7 +20,6 @@ def _push(heap: Any, size: Any, value: Any) -> Any:
     return size
 
 
-@kernel
 def _pop(heap: Any, size: Any) -> Any:
     """Drop the smallest value, ``heap[1]``, and return the new size."""
     value = heap[size]
@@ -39,7 +37,7 @@ def _pop(heap: Any, size: Any) -> Any:
     return size
 
 
-@kernel
+@kernel(writes=("lower_offsets", "lower", "upper_offsets", "upper"))
 def fill_pattern(
     offsets: Any,
     targets: Any,

@@ -9,7 +9,6 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
 def _enlist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     """Put vertex `i` first on the list of its degree."""
     d = degree[i]
@@ -20,7 +19,6 @@ def _enlist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     head[d] = i
 
 
-@kernel
 def _delist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     """Take vertex `i` off the list of its degree."""
     if before[i] >= 0:
@@ -31,7 +29,7 @@ def _delist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
         before[after[i]] = before[i]
 
 
-@kernel
+@kernel(writes=("adjacent", "order"))
 def minimum_degree(offsets: Any, adjacent: Any, component: Any, bounds: Any, order: Any) -> Any:
     """Order the vertices of a symmetric pattern so that elimination fills in little.
 

@@ -9,7 +9,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("order", "bounds"))
 def components(offsets: Any, targets: Any, order: Any, bounds: Any) -> Any:
     """Group the vertices that have edges into strongly connected components, sinks first.
 
@@ -86,7 +86,7 @@ def components(offsets: Any, targets: Any, order: Any, bounds: Any) -> Any:
     return found
 
 
-@kernel
+@kernel(writes=("marked",))
 def reach(offsets: Any, targets: Any, open_edge: Any, marked: Any) -> None:
     """Extend `marked` (bool[n]) to everything it leads to over edges that are open (bool[m])."""
     n = marked.size
