@@ -58,7 +58,16 @@ def record(offsets: NDArray[Any], targets: NDArray[Any]) -> Trace:
             *(lower_offsets, lower, upper_offsets, upper),
         )
         lower, upper = lower[: lower_offsets[-1]].copy(), upper[: upper_offsets[-1]].copy()
-    return Trace(offsets, targets, plan.order, plan.bounds, lower_offsets, lower, upper_offsets, upper)
+    return Trace.recorded(
+        offsets=offsets,
+        targets=targets,
+        order=plan.order,
+        bounds=plan.bounds,
+        lower_offsets=lower_offsets,
+        lower_columns=lower,
+        upper_offsets=upper_offsets,
+        upper_columns=upper,
+    )
 
 
 def eliminate(offsets: NDArray[Any], targets: NDArray[Any], weights: Floats) -> Factors:
@@ -78,7 +87,12 @@ def _checked(offsets: NDArray[Any], targets: NDArray[Any]) -> tuple[Offsets, Ind
         raise GraphError(f"an edge leads to vertex {targets.max()}, but there are {n} vertices")
     if n >= 2**31:
         raise GraphError(f"{n} vertices are more than the 2**31 that an elimination can number")
-    return offsets, np.ascontiguousarray(targets, dtype=np.int32)
+    return _own(offsets), _own(np.ascontiguousarray(targets, dtype=np.int32))
+
+
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that nobody else writes to: itself if it is read-only, else a copy."""
+    return array.copy() if array.flags.writeable else array
 
 
 def _refuse_beyond_memory(needed: float, n_states: int) -> None:

@@ -94,6 +94,15 @@ class Trace:
             raise PhasicError(f"a trace consists of the arrays {sorted(_DTYPES)}, not {sorted(arrays)}")
         return cls(**{name: np.asarray(array) for name, array in arrays.items()})
 
+    @classmethod
+    def recorded(cls, **arrays: NDArray[Any]) -> Trace:
+        """Return the trace of arrays that were just recorded, unchecked and not copied; made read-only."""
+        trace = object.__new__(cls)
+        for name in _DTYPES:
+            arrays[name].flags.writeable = False
+            object.__setattr__(trace, name, arrays[name])
+        return trace
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name."""
         return {name: getattr(self, name) for name in _DTYPES}

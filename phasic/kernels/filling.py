@@ -85,6 +85,7 @@ def fill_pattern(
             size = 0
             v = order[i]
             begin = n_upper
+            complete = False
             for a in range(offsets[v], offsets[v + 1]):
                 j = position[targets[a]]
                 if first <= j < last and seen[j] != i:
@@ -99,6 +100,12 @@ def fill_pattern(
                 size = _pop(heap, size)
                 lower[n_lower] = row
                 n_lower += 1
+                if upper_offsets[row + 1] - upper_offsets[row] == last - 1 - row:  # leads to all that are left
+                    for j in range(row + 1, i):
+                        lower[n_lower] = j
+                        n_lower += 1
+                    complete = True
+                    break
                 for b in range(upper_offsets[row], reach[row]):
                     j = upper[b]
                     if j == i:
@@ -111,10 +118,17 @@ def fill_pattern(
                         n_upper += 1
                     else:
                         size = _push(heap, size, j)
-            for a in range(begin, n_upper):  # sorted by heap: a call of sort would double compile time
-                size = _push(heap, size, upper[a])
-            for a in range(begin, n_upper):
-                upper[a] = heap[1]
-                size = _pop(heap, size)
+            if complete:
+                n_upper = begin
+                for j in range(i + 1, last):
+                    upper[n_upper] = j
+                    n_upper += 1
+            else:  # sorted by heap: a call of sort would double compile time
+                size = 0
+                for a in range(begin, n_upper):
+                    size = _push(heap, size, upper[a])
+                for a in range(begin, n_upper):
+                    upper[a] = heap[1]
+                    size = _pop(heap, size)
             lower_offsets[i + 1] = n_lower
             upper_offsets[i + 1] = reach[i] = n_upper

@@ -1,7 +1,7 @@
-"""Loops over arrays, compiled when there is work for them: arrays in, arrays out, a status back.
+"""Kernels: loops over arrays that run as plain Python or as machine code, with the same result.
 
-Importing a module of this package is cheap. Numba, which takes longer to load than most answers take to
-find, is loaded by the first call that is worth it (see `Kernel`).
+Numba takes longer to load than most answers take to find, so it is loaded by the first call that is
+worth it.
 """
 
 from __future__ import annotations
