@@ -133,7 +133,7 @@ def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, dt
     import numba
 
     name = function.__qualname__ if dtype is None else f"{function.__qualname__}-{dtype.name}-{_processor()}"
-    twin = _with_compiled_callees(function, name)
+    twin = _twin(function, name)
     options = {"nogil": True, "error_model": "numpy"}
     if os.environ.get("PHASIC_KERNEL_CACHE", "1") != "0":
         try:
@@ -151,7 +151,7 @@ def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, dt
     return compiled  # type: ignore[no-any-return]
 
 
-def _with_compiled_callees(function: Callable[..., Any], name: str) -> FunctionType:
+def _twin(function: Callable[..., Any], name: str) -> FunctionType:
     """Return `function` under another name, and calling compiled twins of its file's functions."""
     import numba
 
@@ -161,7 +161,7 @@ def _with_compiled_callees(function: Callable[..., Any], name: str) -> FunctionT
         callee = names.get(called)
         callee = callee.python if isinstance(callee, Kernel) else callee
         if isinstance(callee, FunctionType) and callee.__module__ == function.__module__:
-            names[called] = numba.njit(nogil=True, error_model="numpy")(callee)
+            names[called] = numba.njit(nogil=True, error_model="numpy")(_twin(callee, callee.__qualname__))
     twin = FunctionType(function.__code__, names, function.__name__, function.__defaults__)
     twin.__qualname__ = name
     return twin
