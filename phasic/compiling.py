@@ -103,6 +103,8 @@ class Kernel:
         return tuple(kind(place, argument) for place, argument in enumerate(arguments))
 
     def _little(self, dtype: Any, arguments: tuple[Any, ...]) -> bool:
+        if dtype == np.longdouble != np.float64:
+            return True  # numba does not know it
         if dtype is None or dtype.kind == "c" or "numba" in sys.modules or _spent > _PRICE:
             return False  # complex quotients are not the same to the last bit
         return sum(a.size for a in arguments if isinstance(a, np.ndarray)) <= _LITTLE

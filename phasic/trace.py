@@ -136,6 +136,20 @@ class Trace:
         return position
 
     @cached_property
+    def source(self) -> NDArray[np.int64]:
+        """Vertex that each edge comes from, int64[m]."""
+        source = np.repeat(np.arange(self.n_vertices), np.diff(self.offsets))
+        source.flags.writeable = False
+        return source
+
+    @cached_property
+    def absorbing(self) -> NDArray[np.bool_]:
+        """Which vertices have no edges, bool[n]."""
+        absorbing: NDArray[np.bool_] = self.position < 0
+        absorbing.flags.writeable = False
+        return absorbing
+
+    @cached_property
     def plan(self) -> tuple[Any, ...]:
         """What elimination kernels take after the weights."""
         pattern = (self.lower_offsets, self.lower_columns, self.upper_offsets, self.upper_columns)

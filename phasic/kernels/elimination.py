@@ -6,11 +6,42 @@ have no edges. Components follow each other so that edges lead to the same or an
 
 from __future__ import annotations
 
+from math import frexp, ldexp
 from typing import Any
 
 import numpy as np
 
 from phasic.kernels import kernel
+
+@kernel(writes=("scale", "scaled"))
+def scale_rows(offsets: Any, weights: Any, scale: Any, scaled: Any) -> Any:
+    """Fill `scaled` with the weights of each row times a power of two that brings the largest below one.
+
+    Then numbers on the way to a solution are hardly larger than the solution, and nothing is rounded.
+
+    Parameters
+    ----------
+    offsets, weights : int64[n + 1], float64[m]
+    scale, scaled : float64[n], float64[m]
+
+    Returns
+    -------
+    float
+        The smallest of `scaled` that is not to be zero.
+    """
+    smallest = 1.0
+    for v in range(offsets.size - 1):
+        largest = 0.0
+        for a in range(offsets[v], offsets[v + 1]):
+            largest = max(largest, weights[a])
+        _, exponent = frexp(largest)
+        scale[v] = factor = ldexp(1.0, min(max(-exponent, -1021), 1021))
+        for a in range(offsets[v], offsets[v + 1]):
+            scaled[a] = weights[a] * factor
+            if weights[a] > 0.0:
+                smallest = min(smallest, scaled[a])
+    return smallest
+
 
 _SMALL = 16  # states: so few are eliminated as fast entry by entry
 _PANEL = 32  # rows that fit into a processor's cache together
@@ -249,6 +280,59 @@ def solve(
                 collected += upper[b] * x[upper_columns[b]]
             x[i] = collected / leave[i]
             out[order[i]] = x[i]
+
+
+@kernel(writes=("out",))
+def solve_many(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    rewards: Any,
+    out: Any,
+) -> None:
+    """Fill each column of `out`, [n, k], as `solve` does for that column of `rewards`, float64[n, k]."""
+    size = rewards.shape[1]
+    x = np.zeros((order.size, size), leave.dtype)
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            v = order[i]
+            row = x[i]
+            for r in range(size):
+                row[r] = rewards[v, r]
+            for a in range(offsets[v], offsets[v + 1]):
+                j = position[targets[a]]
+                if j < first or j >= last:
+                    weight = weights[a]
+                    other = out[targets[a]]
+                    for r in range(size):
+                        row[r] += weight * other[r]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                weight = lower[a]
+                other = x[lower_columns[a]]
+                for r in range(size):
+                    row[r] += weight * other[r]
+        for i in range(last - 1, first - 1, -1):
+            row = x[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                weight = upper[b]
+                other = x[upper_columns[b]]
+                for r in range(size):
+                    row[r] += weight * other[r]
+            for r in range(size):
+                row[r] /= leave[i]
+                out[order[i], r] = row[r]
 
 
 @kernel(writes=("out",))
