@@ -52,28 +52,33 @@ class Kernel:
     writes : tuple of str
         Parameters that are written to. The type of the last one is that of the numbers computed with.
         Empty: numba finds signatures by itself, and the function is compiled at the first call.
+    like : str, optional
+        Another parameter whose type may vary.
     """
 
-    def __init__(self, function: Callable[..., Any], writes: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, function: Callable[..., Any], writes: tuple[str, ...] = (), like: str | None = None
+    ) -> None:
         self.python = function
         self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
         self.__wrapped__ = function
         names = list(inspect.signature(function).parameters)
         self._written = frozenset(names.index(name) for name in writes)
         self._output = names.index(writes[-1]) if writes else None
+        self._like = names.index(like) if like else self._output
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
-        dtype = None if self._output is None else arguments[self._output].dtype
-        compiled = self._compiled.get(dtype)
+        kind = self._kind(arguments)
+        compiled = self._compiled.get(kind)
         if compiled is None:
-            if self._little(dtype, arguments):
+            if self._little(kind, arguments):
                 return self._interpret(arguments)
             compiled = self.compiled(*arguments)
         try:
             return compiled(*arguments)
         except TypeError:  # an argument is strided or not aligned
-            if dtype is None:
+            if kind is None:
                 raise
             return compiled(*map(self._whole, range(len(arguments)), arguments))
 
@@ -84,12 +89,19 @@ class Kernel:
 
     def compiled(self, *arguments: Any) -> Callable[..., Any]:
         """Return machine code that takes arguments of these types, from the disk where it is there."""
-        dtype = None if self._output is None else arguments[self._output].dtype
+        kind = self._kind(arguments)
         with _loading:
-            if dtype not in self._compiled:
-                signature = None if dtype is None else self._signature(arguments)
-                self._compiled[dtype] = _compile(self.python, signature, dtype)
-        return self._compiled[dtype]
+            if kind not in self._compiled:
+                signature = None if kind is None else self._signature(arguments)
+                self._compiled[kind] = _compile(self.python, signature, kind)
+        return self._compiled[kind]
+
+    def _kind(self, arguments: tuple[Any, ...]) -> str | None:
+        """Return the types that tell signatures apart, as one character each."""
+        if self._output is None or self._like is None:
+            return None
+        kind: str = arguments[self._output].dtype.char + arguments[self._like].dtype.char
+        return kind
 
     def _signature(self, arguments: tuple[Any, ...]) -> tuple[Any, ...]:
         from numba import typeof, types
@@ -102,10 +114,10 @@ class Kernel:
 
         return tuple(kind(place, argument) for place, argument in enumerate(arguments))
 
-    def _little(self, dtype: Any, arguments: tuple[Any, ...]) -> bool:
-        if dtype == np.longdouble != np.float64:
-            return True  # numba does not know it
-        if dtype is None or dtype.kind == "c" or "numba" in sys.modules or _spent > _PRICE:
+    def _little(self, kind: str | None, arguments: tuple[Any, ...]) -> bool:
+        if kind is not None and kind[0] in "gG":
+            return True  # extended precision, which numba does not know
+        if kind is None or kind[0] in "FD" or "numba" in sys.modules or _spent > _PRICE:
             return False  # complex quotients are not the same to the last bit
         return sum(a.size for a in arguments if isinstance(a, np.ndarray)) <= _LITTLE
 
@@ -123,18 +135,22 @@ class Kernel:
         return np.require(argument, requirements=["C", "A"])
 
 
-def kernel(function: Callable[..., Any] | None = None, *, writes: tuple[str, ...] = ()) -> Any:
+def kernel(
+    function: Callable[..., Any] | None = None, *, writes: tuple[str, ...] = (), like: str | None = None
+) -> Any:
     """Return `function` as a `Kernel`; to be used as a decorator."""
     if function is None:
-        return lambda function: Kernel(function, writes)
-    return Kernel(function, writes)
+        return lambda function: Kernel(function, writes, like)
+    return Kernel(function, writes, like)
 
 
-def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, dtype: Any) -> Callable[..., Any]:
+def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, kind: str | None) -> Callable[..., Any]:
     """Return machine code of `function`: one signature, or whatever comes where none is given."""
     import numba
 
-    name = function.__qualname__ if dtype is None else f"{function.__qualname__}-{dtype.name}-{_processor()}"
+    # Some file systems take upper and lower case for the same: the codes of the characters it is.
+    codes = "".join(f"{ord(character):x}" for character in kind or "")
+    name = f"{function.__qualname__}-{codes}-{_processor()}"
     twin = _twin(function, name)
     options = {"nogil": True, "error_model": "numpy"}
     if os.environ.get("PHASIC_KERNEL_CACHE", "1") != "0":

@@ -13,9 +13,9 @@ from numpy.typing import ArrayLike
 from phasic import matrices, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
-from phasic.distribution import Distribution
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.sensitivity import Sensitivity
 from phasic.steps import Steps, select
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Weighting, given, linear, product
@@ -23,7 +23,7 @@ from phasic.weighting import Given, Weighting, given, linear, product
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Distribution):
+class Graph(Sensitivity):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters

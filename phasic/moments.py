@@ -175,7 +175,7 @@ def _finite(factors: Factors, values: Numbers) -> Numbers:
 def _onward(factors: Factors, values: Numbers) -> Numbers:
     """Return what each vertex expects of `values` one edge on, edges to itself left out."""
     trace = factors.trace
-    other = (trace.targets != trace.source) & (factors.weights > 0.0)
+    other = (trace.targets != trace.source) & (factors.weights.real > 0.0)
     terms = np.zeros(trace.n_vertices, values.dtype)
     np.add.at(terms, trace.source[other], factors.weights[other] * values[trace.targets[other]])
     return terms
@@ -184,4 +184,6 @@ def _onward(factors: Factors, values: Numbers) -> Numbers:
 def _staying(factors: Factors) -> Numbers:
     """Return the probability of one step back to the same vertex: what its other edges leave over."""
     onward = _onward(factors, np.ones(factors.trace.n_vertices, factors.leave.dtype))
-    return np.where(factors.trace.absorbing, 0.0, np.maximum(0.0, 1.0 - onward))
+    left = 1.0 - onward
+    left[(left.real < 0.0) | factors.trace.absorbing] = 0.0
+    return left

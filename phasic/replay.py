@@ -55,7 +55,8 @@ def _factorise(trace: Trace, weights: Floats, scale: Numbers, scaled: Numbers) -
     lower = np.empty(trace.lower_columns.size, scaled.dtype)
     upper = np.empty(trace.upper_columns.size, scaled.dtype)
     leave = np.empty(trace.order.size, scaled.dtype)
-    n_stuck = kernel(trace.offsets, trace.targets, scaled, *trace.plan, 0.0, lower, upper, leave)
+    shift = 0.0j if np.iscomplexobj(scaled) else 0.0
+    n_stuck = kernel(trace.offsets, trace.targets, scaled, *trace.plan, shift, lower, upper, leave)
     return Factors(trace, weights, scale, scaled, lower, upper, leave, int(n_stuck))
 
 
@@ -140,6 +141,15 @@ class Factors:
             self.weights.astype(np.longdouble),
         )
 
+    def perturbed(self, directions: Floats, step: float) -> Factors:
+        """Return complex factors at weights with the imaginary part ``step * directions``, float64[m].
+
+        Imaginary parts of what they give, divided by a tiny step, are derivatives.
+        """
+        weights = self.weights.astype(np.result_type(self.scaled, np.complex64))
+        weights += 1j * (step * directions)
+        return _factorise(self.trace, weights, self.scale, weights * self.scale[self.trace.source])
+
     @cached_property
     def stuck(self) -> NDArray[np.bool_]:
         """Vertices from which absorption is not certain, bool[n]."""
@@ -213,7 +223,7 @@ class Factors:
         kernel = kernels.solve if rewards.ndim == 1 else kernels.solve_many
         scale = self.scale if rewards.ndim == 1 else self.scale[:, None]
         out = np.zeros(rewards.shape, self.leave.dtype)
-        kernel(*self._system, np.ascontiguousarray(rewards * scale), out)
+        kernel(*self._system, np.ascontiguousarray(rewards * scale, self.leave.dtype), out)
         return out
 
     def solve_transposed(self, alpha: ArrayLike) -> Floats:

@@ -118,7 +118,7 @@ def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
     return stuck
 
 
-@kernel(writes=("lower", "upper", "leave"))
+@kernel(writes=("lower", "upper", "leave"), like="weights")
 def factorise(
     offsets: Any,
     targets: Any,
@@ -230,7 +230,7 @@ def factorise(
     return stuck
 
 
-@kernel(writes=("out",))
+@kernel(writes=("out",), like="weights")
 def solve(
     offsets: Any,
     targets: Any,
@@ -282,7 +282,7 @@ def solve(
             out[order[i]] = x[i]
 
 
-@kernel(writes=("out",))
+@kernel(writes=("out",), like="weights")
 def solve_many(
     offsets: Any,
     targets: Any,
@@ -335,7 +335,7 @@ def solve_many(
                 out[order[i], r] = row[r]
 
 
-@kernel(writes=("out",))
+@kernel(writes=("out",), like="weights")
 def solve_transposed(
     offsets: Any,
     targets: Any,
