@@ -195,8 +195,10 @@ def factorise(
                 work[k] = 0.0
                 if share != 0.0:
                     share /= leave[k]
-                    for b in range(upper_offsets[k], upper_offsets[k + 1]):
-                        work[upper_columns[b]] += share * upper[b]
+                    columns = upper_columns[upper_offsets[k] : upper_offsets[k + 1]]
+                    rates = upper[upper_offsets[k] : upper_offsets[k + 1]]
+                    for b in range(columns.size):  # slices: indices that may be negative are slower
+                        work[columns[b]] += share * rates[b]
                     leaving += share * exits[k]
                 lower[a] = share
             work[i] = 0.0  # i -> k -> i only slows i down, which its smaller rate of leaving already says
