@@ -22,7 +22,19 @@ _log = logging.getLogger(__name__)
 _LITTLE = 20_000  # entries of all arguments; even a dense factorisation of so many takes about 0.05 s
 _PRICE = 0.4  # seconds: about what loading numba costs
 _loading = threading.RLock()
-_spent = 0.0  # seconds of plain Python so far
+
+
+class Budget:
+    """How many seconds of plain Python there have been; how a result was come by, not part of any."""
+
+    spent = 0.0
+
+    def __hashcache__(self) -> str:
+        """Take no part in cache keys."""
+        return "seconds of plain Python"
+
+
+_budget = Budget()
 
 
 class Kernel:
@@ -82,6 +94,10 @@ class Kernel:
                 raise
             return compiled(*map(self._whole, range(len(arguments)), arguments))
 
+    def __hashcache__(self) -> Callable[..., Any]:
+        """Stand in cache keys for the function, compiled or not."""
+        return self.python
+
     @property
     def signatures(self) -> list[Any]:
         """The signatures that this process has compiled or loaded so far."""
@@ -117,16 +133,15 @@ class Kernel:
     def _little(self, kind: str | None, arguments: tuple[Any, ...]) -> bool:
         if kind is not None and kind[0] in "gG":
             return True  # extended precision, which numba does not know
-        if kind is None or kind[0] in "FD" or "numba" in sys.modules or _spent > _PRICE:
+        if kind is None or kind[0] in "FD" or "numba" in sys.modules or _budget.spent > _PRICE:
             return False  # complex quotients are not the same to the last bit
         return sum(a.size for a in arguments if isinstance(a, np.ndarray)) <= _LITTLE
 
     def _interpret(self, arguments: tuple[Any, ...]) -> Any:
-        global _spent
         began = time.perf_counter()
         with np.errstate(all="ignore"):  # machine code does not warn either
             result = self.python(*arguments)
-        _spent += time.perf_counter() - began
+        _budget.spent += time.perf_counter() - began
         return result
 
     def _whole(self, place: int, argument: Any) -> Any:

@@ -42,7 +42,7 @@ def record(offsets: NDArray[Any], targets: NDArray[Any]) -> Trace:
     t = plan.order.size
     lower_offsets = np.zeros(t + 1, np.int64)
     upper_offsets = np.zeros(t + 1, np.int64)
-    lower = upper = np.empty(0, np.int32)
+    lower, upper = np.empty(0, np.int32), np.empty(0, np.int32)
     if plan.fill:
         _refuse_beyond_memory(2.0 * plan.fill * _BYTES_PER_ENTRY, t)
         if plan.work > _MUCH_WORK:
