@@ -137,8 +137,8 @@ class GraphArrays:
             if sums.max(initial=0.0) > 1.0 + 1e-9:
                 source = int(sums.argmax())
                 raise ParameterError(
-                    f"theta = {theta}{how} gives state {self.states[source].tolist()} of a discrete graph one-step "
-                    f"probabilities that sum to {sums[source]:.12g}, more than one"
+                    f"theta = {theta}{how} gives state {self.states[source].tolist()} of a discrete graph "
+                    f"one-step probabilities that sum to {sums[source]:.12g}, more than one"
                 )
         return weights
 

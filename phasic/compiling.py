@@ -6,6 +6,7 @@ worth it.
 
 from __future__ import annotations
 
+import functools
 import inspect
 import logging
 import os
@@ -14,7 +15,7 @@ import threading
 import time
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any
+from typing import Any, overload
 
 import numpy as np
 
@@ -72,8 +73,7 @@ class Kernel:
         self, function: Callable[..., Any], writes: tuple[str, ...] = (), like: str | None = None
     ) -> None:
         self.python = function
-        self.__name__, self.__doc__, self.__module__ = function.__name__, function.__doc__, function.__module__
-        self.__wrapped__ = function
+        functools.update_wrapper(self, function)
         names = list(inspect.signature(function).parameters)
         self._written = frozenset(names.index(name) for name in writes)
         self._output = names.index(writes[-1]) if writes else None
@@ -81,6 +81,7 @@ class Kernel:
         self._compiled: dict[Any, Callable[..., Any]] = {}
 
     def __call__(self, *arguments: Any) -> Any:
+        """Run the function on these arguments."""
         kind = self._kind(arguments)
         compiled = self._compiled.get(kind)
         if compiled is None:
@@ -123,7 +124,7 @@ class Kernel:
         from numba import typeof, types
 
         def kind(place: int, argument: Any) -> Any:
-            found = typeof(argument)
+            found: Any = typeof(argument)  # type: ignore[no-untyped-call]
             if isinstance(found, types.Array):
                 return types.Array(found.dtype, found.ndim, "C", readonly=place not in self._written)
             return found
@@ -150,6 +151,14 @@ class Kernel:
         return np.require(argument, requirements=["C", "A"])
 
 
+@overload
+def kernel(function: Callable[..., Any]) -> Kernel: ...
+
+
+@overload
+def kernel(*, writes: tuple[str, ...], like: str | None = None) -> Callable[[Callable[..., Any]], Kernel]: ...
+
+
 def kernel(
     function: Callable[..., Any] | None = None, *, writes: tuple[str, ...] = (), like: str | None = None
 ) -> Any:
@@ -159,7 +168,9 @@ def kernel(
     return Kernel(function, writes, like)
 
 
-def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, kind: str | None) -> Callable[..., Any]:
+def _compile(
+    function: Callable[..., Any], signature: tuple[Any, ...] | None, kind: str | None
+) -> Callable[..., Any]:
     """Return machine code of `function`: one signature, or whatever comes where none is given."""
     import numba
 
@@ -167,7 +178,7 @@ def _compile(function: Callable[..., Any], signature: tuple[Any, ...] | None, ki
     codes = "".join(f"{ord(character):x}" for character in kind or "")
     name = f"{function.__qualname__}-{codes}-{_processor()}"
     twin = _twin(function, name)
-    options = {"nogil": True, "error_model": "numpy"}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy"}
     if os.environ.get("PHASIC_KERNEL_CACHE", "1") != "0":
         try:
             compiled: Any = numba.njit(cache=True, **options)(twin)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
@@ -33,7 +34,7 @@ class Order(NamedTuple):
     work: float
 
 
-def elimination_order(offsets: Offsets, targets: Indices) -> Order:
+def elimination_order(offsets: Offsets, targets: Indices, most: float = inf) -> Order:
     """Return an order that fills in little, the same in every process.
 
     Edges that leave a component are never eliminated, so components only have to be solved one after
@@ -44,6 +45,8 @@ def elimination_order(offsets: Offsets, targets: Indices) -> Order:
     ----------
     offsets, targets : int64[n + 1], int32[m]
         Edges by source.
+    most : float
+        Fill above which the order is of no use: then only `fill`, a lower bound, is meaningful.
 
     References
     ----------
@@ -67,7 +70,9 @@ def elimination_order(offsets: Offsets, targets: Indices) -> Order:
     joined, adjacent = np.empty(t + 1, np.int64), np.empty(2 * targets.size, np.int32)
     size = join(offsets, targets, order, position, component, joined, adjacent)
     eliminated = np.empty(t, np.int32)
-    fill, work = minimum_degree(joined, adjacent[:size], component, bounds, eliminated)
+    fill, work = minimum_degree(joined, adjacent[:size], component, bounds, most, eliminated)
+    if fill > most:
+        return Order(order, bounds, float(fill), float(work))
     # Components share no edges here, so taking the vertices of each out of the common order is its own.
     eliminated = eliminated[np.argsort(component[eliminated], kind="stable")]
     return Order(order[eliminated], bounds, float(fill), float(work))

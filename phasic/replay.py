@@ -20,6 +20,7 @@ Numbers = NDArray[np.floating[Any]]
 _log = logging.getLogger(__name__)
 _SMALL = 1e-280  # products of smaller numbers with others may lose digits
 
+
 def factorise(trace: Trace, weights: ArrayLike) -> Factors:
     """Return the factors of a graph at these weights.
 

@@ -67,7 +67,7 @@ class Sensitivity(Distribution):
             return coefficients
         if self._weighting is product and self._theta is not None:
             if (self._theta == 0.0).any():
-                raise GraphError(f"theta = {self._theta} with log=True has no derivatives where an entry is 0")
+                raise GraphError(f"theta = {self._theta} with log=True has no derivatives at 0")
             return np.asarray(self.weights[:, None] / self._theta)
         raise GraphError(
             "weights follow from a callback, so their derivatives are not known; use phasic.gradients with "

@@ -13,6 +13,7 @@ import numpy as np
 
 from phasic.kernels import kernel
 
+
 @kernel(writes=("scale", "scaled"))
 def scale_rows(offsets: Any, weights: Any, scale: Any, scaled: Any) -> Any:
     """Fill `scaled` with the weights of each row times a power of two that brings the largest below one.

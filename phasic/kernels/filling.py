@@ -100,7 +100,8 @@ def fill_pattern(
                 size = _pop(heap, size)
                 lower[n_lower] = row
                 n_lower += 1
-                if upper_offsets[row + 1] - upper_offsets[row] == last - 1 - row:  # leads to all that are left
+                # Where a row leads to all that are left, so does this one.
+                if upper_offsets[row + 1] - upper_offsets[row] == last - 1 - row:
                     for j in range(row + 1, i):
                         lower[n_lower] = j
                         n_lower += 1

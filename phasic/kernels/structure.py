@@ -108,7 +108,9 @@ def reach(offsets: Any, targets: Any, open_edge: Any, marked: Any) -> None:
 
 
 @kernel(writes=("joined", "adjacent"))
-def join(offsets: Any, targets: Any, order: Any, position: Any, component: Any, joined: Any, adjacent: Any) -> Any:
+def join(
+    offsets: Any, targets: Any, order: Any, position: Any, component: Any, joined: Any, adjacent: Any
+) -> Any:
     """Find which positions are joined by an edge inside a component, one way or the other.
 
     Parameters

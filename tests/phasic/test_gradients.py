@@ -27,9 +27,10 @@ def exact(model, coefficients, k=1, rewards=None, digits=60):
         for direction in coefficients.T:
             bent = []
             for sign in (1, -1):
-                weights = [mpmath.mpf(float(w)) + sign * h * float(c) for w, c in zip(model.weights, direction)]
+                pairs = zip(model.weights, direction, strict=True)
+                weights = [mpmath.mpf(float(w)) + sign * h * float(c) for w, c in pairs]
                 bent.append(dense(model, weights, k, rewards))
-            columns.append([float((a - b) / (2 * h)) for a, b in zip(*bent)])
+            columns.append([float((a - b) / (2 * h)) for a, b in zip(*bent, strict=True)])
         return np.array(columns).T
 
 
