@@ -19,7 +19,12 @@ def direct(model, rewards=None):
 def test_the_truth_is_within_the_bound_and_the_bound_within_the_tolerance(seed, tolerance):
     model = oracle.random_model(seed, n=30, density=0.1, spread=1)
     truth = direct(model)
-    value, error = iterative.expectation(*model.edges, model.alpha, tolerance=tolerance)
+    try:
+        value, error = iterative.expectation(*model.edges, model.alpha, tolerance=tolerance)
+    except PhasicError:  # rounding alone is more than that
+        leave = np.bincount(model.source, model.weights, model.n)
+        assert direct(model, leave) > 1e-3 * tolerance / 2e-16
+        return
     assert abs(value - truth) <= error + 1e-14 * truth
     assert error <= tolerance * value
 
