@@ -57,7 +57,9 @@ def close(found, truth):
         if fraction > Fraction(np.finfo(float).max):
             assert value == np.inf
         else:
-            assert abs(Fraction(value) - fraction) <= fraction * Fraction(1, 10**13) + Fraction(5e-324)
+            assert abs(Fraction(value) - fraction) <= fraction * Fraction(1, 10**13) + Fraction(
+                1e-305
+            )  # near its end, float64 has fewer digits
 
 
 @given(st.lists(exponents, min_size=1, max_size=6))
@@ -80,7 +82,9 @@ def test_cycles_of_any_rates(powers):
     close([time.sum()], truth[:1])
 
 
-@pytest.mark.parametrize("rates", [(1e300, 1e-300, 1.0, 1e150), (1e-300, 1.0, 1e300), (5e-324, 1.0), (1e308, 1e308)])
+@pytest.mark.parametrize(
+    "rates", [(1e300, 1e-300, 1.0, 1e150), (1e-300, 1.0, 1e300), (5e-324, 1.0), (1e308, 1e308)]
+)
 def test_numbers_on_the_way_do_not_overflow(rates):
     model = chain(rates)
     close(moments.moments(factors(model), model.alpha, 2), exact(model, 2))
