@@ -50,7 +50,7 @@ def moments(
     settings = np.asarray(weights, dtype=np.float64)
     if settings.ndim != 2 or settings.shape[1] != trace.targets.size:
         raise GraphError(
-            f"weights have shape {settings.shape}; pass a row of {trace.targets.size} weights for each setting"
+            f"weights have shape {settings.shape}; pass a row of {trace.targets.size} for each setting"
         )
 
     def row(setting: Floats) -> list[float]:

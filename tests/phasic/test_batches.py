@@ -24,5 +24,5 @@ def test_an_empty_batch_is_empty():
 def test_errors_come_through_threads():
     with pytest.raises(GraphError, match="a row of"):
         batches.moments(TRACE, SETTINGS[0], MODEL.alpha)
-    with pytest.raises(ParameterError, match="weight -1"):
-        batches.moments(TRACE, np.where(SETTINGS == SETTINGS[3, 2], -1.0, SETTINGS), MODEL.alpha)
+    with pytest.raises(ParameterError, match="has weight -"):
+        batches.moments(TRACE, np.vstack([SETTINGS, -SETTINGS[:1]]), MODEL.alpha)

@@ -1,4 +1,4 @@
-"""Rates from one end of float64 to the other: exact in rationals, infinite only where the truth is too large."""
+"""Rates from one end of float64 to the other; infinite only where the truth is too large."""
 
 from fractions import Fraction
 
