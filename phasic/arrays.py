@@ -122,8 +122,8 @@ class GraphArrays:
             A weight is negative or not finite, or one-step probabilities out of a state of a discrete
             graph sum to more than one.
         """
-        bad = ~((weights >= 0.0) & (weights < np.inf))
-        if bad.any():
+        if not (weights.min(initial=0.0) >= 0.0 and weights.max(initial=0.0) < np.inf):
+            bad = ~((weights >= 0.0) & (weights < np.inf))
             edge = int(bad.argmax())
             source = int(np.searchsorted(self.offsets, edge, side="right")) - 1
             raise ParameterError(

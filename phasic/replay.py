@@ -39,11 +39,20 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
     ParameterError
         A weight is negative or not finite.
     """
-    from phasic.kernels.elimination import scale_rows
+    checked: Floats = np.ascontiguousarray(weights, dtype=np.float64)
+    if checked.shape != trace.targets.shape:
+        checked_weights(trace, checked)
+    smallest, largest = checked.min(initial=1.0), checked.max(initial=0.0)
+    if smallest == 0.0:
+        smallest = np.where(checked > 0.0, checked, 1.0).min(initial=1.0)
+    if smallest > 1e-60 and largest < 1e60:
+        scale, scaled = np.ones(trace.n_vertices), checked
+    else:
+        from phasic.kernels.elimination import scale_rows
 
-    checked = checked_weights(trace, weights)
-    scale, scaled = np.empty(trace.n_vertices), np.empty(checked.size)
-    smallest = scale_rows(trace.offsets, checked, scale, scaled)
+        checked_weights(trace, checked)
+        scale, scaled = np.empty(trace.n_vertices), np.empty(checked.size)
+        smallest = scale_rows(trace.offsets, checked, scale, scaled)
     factors = _factorise(trace, checked, scale, scaled)
     if min(smallest, factors.leave.min(initial=1.0)) < _SMALL or (factors.n_stuck and not _doomed(factors)):
         return factors.wide  # numbers became too small to keep their digits, or vanished
@@ -81,7 +90,7 @@ def in_range(compute: Callable[[Factors], Any], factors: Factors) -> Floats:
 
 
 def checked_weights(trace: Trace, weights: ArrayLike) -> Floats:
-    """Return `weights` as float64[m], or raise as `factorise` does."""
+    """Return `weights` as float64[m], or raise as `factorise` does, which looks at them on the way."""
     checked: Floats = np.ascontiguousarray(weights, dtype=np.float64)
     if checked.shape != trace.targets.shape:
         raise GraphError(f"weights have shape {checked.shape}, but there are {trace.targets.size} edges")
@@ -102,7 +111,8 @@ class Factors:
     weights : float64[m]
         Weight of every edge.
     scale : float64[n]
-        Power of two that the row of each vertex was multiplied by, so that nothing overflows.
+        Power of two that the row of each vertex was multiplied by, so that nothing overflows: one for
+        weights from 1e-60 to 1e60.
     scaled : float64[m]
         Weights times the scale of where they come from.
     lower : float64[l]

@@ -173,12 +173,14 @@ def factorise(
     """
     work = np.zeros(order.size, leave.dtype)
     exits = np.zeros(order.size, leave.dtype)
+    rows = np.empty((0, 0), leave.dtype)
     stuck = 0
     for c in range(bounds.size - 1):
         first = bounds[c]
         last = bounds[c + 1]
         dense = _dense_from(first, last, upper_offsets)
-        rows = np.empty((last - dense, last - dense), leave.dtype)
+        if dense < last:
+            rows = np.empty((last - dense, last - dense), leave.dtype)
         for i in range(first, last):
             leaving = shift
             v = order[i]

@@ -57,9 +57,8 @@ def close(found, truth):
         if fraction > Fraction(np.finfo(float).max):
             assert value == np.inf
         else:
-            assert abs(Fraction(value) - fraction) <= fraction * Fraction(1, 10**13) + Fraction(
-                1e-305
-            )  # near its end, float64 has fewer digits
+            near_the_end = Fraction(1e-305)  # of float64, where it has fewer digits
+            assert abs(Fraction(value) - fraction) <= fraction * Fraction(1, 10**13) + near_the_end
 
 
 @given(st.lists(exponents, min_size=1, max_size=6))
