@@ -17,6 +17,8 @@ from phasic.arrays import Floats
 from phasic.errors import GraphError
 from phasic.replay import Factors, Numbers, in_range
 
+_MANY = 1e14  # expected jumps
+
 
 def expectation(factors: Factors, alpha: Floats, rewards: ArrayLike | None = None) -> float:
     """Return the expected reward until absorption.
@@ -144,15 +146,22 @@ def _covariances(factors: Factors, alpha: Floats, rewards: Floats, discrete: boo
         means[factors.stuck] = 0.0
     stays = _staying(factors) if discrete else np.ones(trace.n_vertices, means.dtype)
     matrix = np.zeros((k, k), means.dtype)
-    edges = (trace.offsets, trace.targets, factors.weights)
-    scatter(*edges, factors.spent(alpha), stays, rewards, means, matrix)
+    edges = (trace.offsets, trace.targets, factors.scaled)  # in scaled rows, since times may be too small
+    scatter(*edges, factors.visited(alpha), stays, rewards * factors.scale[:, None], means, matrix)
     starts = np.flatnonzero(alpha)
     start, first = alpha[starts], means[starts]
     missing = max(0.0, 1.0 - float(alpha.sum()))
     centre = start @ first
     matrix += (first - centre).T @ (start[:, None] * (first - centre)) + missing * np.outer(centre, centre)
-    below = np.tril(matrix)
-    return np.asarray(below + np.tril(matrix, -1).T)
+    matrix = np.tril(matrix) + np.tril(matrix, -1).T
+    time = factors.spent(alpha)
+    if not discrete and (time[trace.source] * factors.weights).sum() > _MANY:
+        # So many jumps add up the rounding of means; but then variances are hardly below second moments.
+        second = rewards.T @ (time[:, None] * means)
+        second = second + second.T
+        plain = second - np.outer(centre, centre)
+        matrix = np.where(np.abs(plain) > 1e-2 * np.abs(second), plain, matrix)
+    return np.asarray(matrix)
 
 
 def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:

@@ -234,7 +234,12 @@ class Factors:
         kernel = kernels.solve if rewards.ndim == 1 else kernels.solve_many
         scale = self.scale if rewards.ndim == 1 else self.scale[:, None]
         out = np.zeros(rewards.shape, self.leave.dtype)
-        kernel(*self._system, np.ascontiguousarray(rewards * scale, self.leave.dtype), out)
+        scaled = np.ascontiguousarray(rewards * scale, self.leave.dtype)
+        extreme = self.scaled is not self.weights and scaled.dtype.char in "dD"
+        if extreme and ((np.abs(scaled) < 1e-290) & (rewards != 0.0)).any():
+            out.fill(np.nan)  # digits were lost that may count
+            return out
+        kernel(*self._system, scaled, out)
         return out
 
     def solve_transposed(self, alpha: ArrayLike) -> Floats:
@@ -254,11 +259,14 @@ class Factors:
 
     def spent(self, alpha: Numbers) -> Numbers:
         """Return what `solve_transposed` returns, in the numbers of the factors."""
+        return self.visited(alpha) * self.scale
+
+    def visited(self, alpha: Numbers) -> Numbers:
+        """Return the expected time in each vertex over its scale, which is not as small as the time."""
         from phasic.kernels.elimination import solve_transposed as kernel
 
         out = alpha.astype(self.leave.dtype)
         kernel(*self._system, out)
-        out *= self.scale
         out[self.trace.absorbing] = 0.0
         return out
 

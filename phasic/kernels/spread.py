@@ -33,9 +33,14 @@ def scatter(
         if time[v] == 0.0:
             continue
         leave = time[v] * 0.0
+        # Means are compared with that of the likeliest target: where one is almost certain, what the
+        # others make of the average is far below the rounding of the average itself.
+        usual = offsets[v]
         for a in range(offsets[v], offsets[v + 1]):
             if targets[a] != v:
                 leave += weights[a]
+                if weights[a] > weights[usual] or targets[usual] == v:
+                    usual = a
         if leave == 0.0:
             continue
         for r in range(k):
@@ -44,7 +49,7 @@ def scatter(
             u = targets[a]
             if u != v and weights[a] > 0.0:
                 for r in range(k):
-                    onward[r] += weights[a] / leave * means[u, r]
+                    onward[r] += weights[a] / leave * (means[u, r] - means[targets[usual], r])
         share = time[v] / leave * stays[v]
         for r in range(k):
             for s in range(r + 1):
@@ -54,6 +59,6 @@ def scatter(
             if u != v and weights[a] > 0.0:
                 jumps = time[v] * weights[a]
                 for r in range(k):
-                    step = jumps * (means[u, r] - onward[r])
+                    step = jumps * (means[u, r] - means[targets[usual], r] - onward[r])
                     for s in range(r + 1):
-                        matrix[r, s] += step * (means[u, s] - onward[s])
+                        matrix[r, s] += step * (means[u, s] - means[targets[usual], s] - onward[s])
