@@ -56,7 +56,8 @@ def expectation(
         Reward per unit time or step in each vertex; default one.
     tolerance : float
         Largest error in proportion to the expected reward, or where rewards have both signs, to the
-        expected time times the largest of them. Rounding alone makes for about 1e-15 per expected jump.
+        expected time times the largest of them. Rounding alone makes for some
+        1e-14 times the largest exit rate times the longest expected time.
 
     Raises
     ------
