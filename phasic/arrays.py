@@ -111,10 +111,10 @@ class GraphArrays:
             )
         if not np.isfinite(theta).all():
             raise ParameterError(f"theta is {theta}; every entry must be finite")
-        return self.checked(self.coefficients @ theta, f"theta = {theta}")
+        return self.checked(self.coefficients @ theta, theta)
 
-    def checked(self, weights: Floats, cause: str) -> Floats:
-        """Return `weights`, float64[m], if edges can have them; `cause` says where they come from.
+    def checked(self, weights: Floats, theta: Floats, how: str = "") -> Floats:
+        """Return `weights`, float64[m], if edges can have them; errors say that `theta` gave them, and `how`.
 
         Raises
         ------
@@ -122,12 +122,12 @@ class GraphArrays:
             A weight is negative or not finite, or one-step probabilities out of a state of a discrete
             graph sum to more than one.
         """
-        bad = ~((weights >= 0.0) & (weights < np.inf))
-        if bad.any():
+        if not (weights.min(initial=0.0) >= 0.0 and weights.max(initial=0.0) < np.inf):
+            bad = ~((weights >= 0.0) & (weights < np.inf))
             edge = int(bad.argmax())
             source = int(np.searchsorted(self.offsets, edge, side="right")) - 1
             raise ParameterError(
-                f"{cause} gives the edge from state {self.states[source].tolist()} to "
+                f"theta = {theta}{how} gives the edge from state {self.states[source].tolist()} to "
                 f"{self.states[self.targets[edge]].tolist()} the weight {weights[edge]:g}; "
                 f"rates and probabilities must be finite and not negative"
             )
@@ -137,8 +137,8 @@ class GraphArrays:
             if sums.max(initial=0.0) > 1.0 + 1e-9:
                 source = int(sums.argmax())
                 raise ParameterError(
-                    f"{cause} gives state {self.states[source].tolist()} of a discrete graph one-step "
-                    f"probabilities that sum to {sums[source]:.12g}, more than one"
+                    f"theta = {theta}{how} gives state {self.states[source].tolist()} of a discrete graph "
+                    f"one-step probabilities that sum to {sums[source]:.12g}, more than one"
                 )
         return weights
 

@@ -50,8 +50,16 @@ class Distribution(ABC):
     def steps(self) -> Steps:
         """The functions that this graph calls, bare or cached."""
 
-    def expectation(self, rewards: ArrayLike = ()) -> float:
+    def expectation(self, rewards: ArrayLike = (), *, method: str = "elimination") -> float:
         """Return the expected absorption time, or the expected reward.
+
+        Parameters
+        ----------
+        rewards : float64[n], optional
+            Reward of each vertex.
+        method : {"elimination", "iterative"}
+            The latter is for graphs whose elimination does not fit into memory: its error is proven to be
+            below 1e-8 of the expectation (see `phasic.iterative`), or it raises PhasicError.
 
         Raises
         ------
@@ -66,7 +74,15 @@ class Distribution(ABC):
         >>> round(Graph(models.coalescent(4)).expectation(), 12)
         1.5
         """
-        return self.moments(1, rewards)[0]
+        if method == "elimination":
+            return self.moments(1, rewards)[0]
+        if method != "iterative":
+            raise GraphError(f'the method is {method!r}; choose "elimination" or "iterative"')
+        from phasic import iterative
+
+        arrays, checked = self._startable(), self._rewards(rewards)
+        edges = (arrays.offsets, arrays.targets, self.weights)
+        return iterative.expectation(*edges, arrays.alpha, checked).value
 
     def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import os
 from typing import Any
 
@@ -38,13 +39,20 @@ def record(offsets: NDArray[Any], targets: NDArray[Any]) -> Trace:
         The factors would not fit into the memory of this machine.
     """
     offsets, targets = _checked(offsets, targets)
-    plan = elimination_order(offsets, targets)
+    memory = _memory()
+    plan = elimination_order(offsets, targets, memory / (2.0 * _BYTES_PER_ENTRY))
     t = plan.order.size
     lower_offsets = np.zeros(t + 1, np.int64)
     upper_offsets = np.zeros(t + 1, np.int64)
-    lower = upper = np.empty(0, np.int32)
+    lower, upper = np.empty(0, np.int32), np.empty(0, np.int32)
     if plan.fill:
-        _refuse_beyond_memory(2.0 * plan.fill * _BYTES_PER_ENTRY, t)
+        needed = 2.0 * plan.fill * _BYTES_PER_ENTRY
+        if needed > memory:
+            raise PhasicError(
+                f"eliminating the cycles of these {t} states needs {needed / 2**30:.1f} GiB or more, and "
+                f'this machine has {memory / 2**30:.1f} GiB; ask for expectation(method="iterative"), reduce '
+                f"the state space, or sample instead"
+            )
         if plan.work > _MUCH_WORK:
             _log.warning("eliminating the cycles of %d states takes %.1g multiplications", t, 2.0 * plan.work)
         from phasic.kernels.filling import fill_pattern
@@ -58,7 +66,16 @@ def record(offsets: NDArray[Any], targets: NDArray[Any]) -> Trace:
             *(lower_offsets, lower, upper_offsets, upper),
         )
         lower, upper = lower[: lower_offsets[-1]].copy(), upper[: upper_offsets[-1]].copy()
-    return Trace(offsets, targets, plan.order, plan.bounds, lower_offsets, lower, upper_offsets, upper)
+    return Trace.recorded(
+        offsets=offsets,
+        targets=targets,
+        order=plan.order,
+        bounds=plan.bounds,
+        lower_offsets=lower_offsets,
+        lower_columns=lower,
+        upper_offsets=upper_offsets,
+        upper_columns=upper,
+    )
 
 
 def eliminate(offsets: NDArray[Any], targets: NDArray[Any], weights: Floats) -> Factors:
@@ -78,16 +95,17 @@ def _checked(offsets: NDArray[Any], targets: NDArray[Any]) -> tuple[Offsets, Ind
         raise GraphError(f"an edge leads to vertex {targets.max()}, but there are {n} vertices")
     if n >= 2**31:
         raise GraphError(f"{n} vertices are more than the 2**31 that an elimination can number")
-    return offsets, np.ascontiguousarray(targets, dtype=np.int32)
+    return _own(offsets), _own(np.ascontiguousarray(targets, dtype=np.int32))
 
 
-def _refuse_beyond_memory(needed: float, n_states: int) -> None:
+def _own(array: NDArray[Any]) -> NDArray[Any]:
+    """Return an array that nobody else writes to: itself if it is read-only, else a copy."""
+    return array.copy() if array.flags.writeable else array
+
+
+def _memory() -> float:
+    """Return the bytes of memory of this machine."""
     try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
     except (AttributeError, ValueError, OSError):  # a platform that does not say
-        return
-    if needed > memory:
-        raise PhasicError(
-            f"eliminating the cycles of these {n_states} states needs about {needed / 2**30:.1f} GiB, "
-            f"and this machine has {memory / 2**30:.1f} GiB; reduce the state space, or sample instead"
-        )
+        return math.inf

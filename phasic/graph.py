@@ -29,7 +29,15 @@ from phasic.weighting import Given, Reading, Weighting, given, linear, product, 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Pictures):
+class Graph(
+    Transformations,
+    DiscreteSpellings,
+    Description,
+    Probabilities,
+    Occupancy,
+    Samples,
+    Pictures,
+):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters

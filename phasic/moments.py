@@ -8,13 +8,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from math import comb
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.errors import GraphError
-from phasic.replay import Factors
+from phasic.replay import Factors, Numbers, in_range
+
+_MANY = 1e14  # expected jumps
 
 
 def expectation(factors: Factors, alpha: Floats, rewards: ArrayLike | None = None) -> float:
@@ -63,20 +66,24 @@ def moments(
     r = _rewards(factors, rewards)
     alpha = np.asarray(alpha, dtype=np.float64)
     factors.require_absorption(alpha)
-    absorbing, starts = factors.trace.position < 0, alpha > 0.0
+    return [float(moment) for moment in in_range(lambda chosen: _raw(chosen, alpha, k, r, discrete), factors)]
+
+
+def _raw(factors: Factors, alpha: Floats, k: int, r: Floats, discrete: bool) -> list[Any]:
+    absorbing, starts = factors.trace.absorbing, np.flatnonzero(alpha)
     stay = _staying(factors) if discrete else None
-    seen = [np.where(absorbing, 0.0, 1.0)]  # of each order so far: m, or P m for a discrete chain
-    raw: list[float] = []
-    with np.errstate(over="ignore", invalid="ignore"):  # high moments may be beyond float64
-        for j in range(1, k + 1):
-            if stay is None:
-                moment = _finite(factors, factors.solve(j * r * seen[-1]))
-                seen.append(moment)
-            else:
-                collected = sum(comb(j, i) * r ** (j - i) * seen[i] for i in range(j))
-                moment = _finite(factors, factors.solve(collected))
-                seen.append(_onward(factors, moment) + stay * moment)
-            raw.append(float(alpha[starts] @ moment[starts]))
+    one = factors.leave.dtype.type(1)
+    seen = [np.where(absorbing, 0 * one, one)]  # of each order so far: m, or P m for a discrete chain
+    raw = []
+    for j in range(1, k + 1):
+        if stay is None:
+            moment = _finite(factors, factors.collected(j * r * seen[-1]))
+            seen.append(moment)
+        else:
+            terms = sum(comb(j, i) * r ** (j - i) * seen[i] for i in range(j))
+            moment = _finite(factors, factors.collected(np.asarray(terms)))
+            seen.append(_onward(factors, moment) + stay * moment)
+        raw.append(alpha[starts] @ moment[starts])
     return raw
 
 
@@ -122,38 +129,39 @@ def covariances(
     AbsorptionError
         Absorption is not certain.
     """
-    trace = factors.trace
     alpha = np.asarray(alpha, dtype=np.float64)
-    visits = factors.solve_transposed(alpha)
-    vectors = [_rewards(factors, reward) for reward in rewards]
-    means = [_finite(factors, factors.solve(reward)) for reward in vectors]
+    factors.require_absorption(alpha)
+    vectors = np.empty((alpha.size, len(rewards)))
+    for column, reward in enumerate(rewards):
+        vectors[:, column] = _rewards(factors, reward)
+    return in_range(lambda chosen: _covariances(chosen, alpha, vectors, discrete), factors)
 
-    source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-    rates = np.where(trace.targets == source, 0.0, factors.weights)
-    leave = np.bincount(source, rates, trace.n_vertices)
-    moves = leave > 0.0
-    per_stay = np.divide(visits, leave, out=np.zeros_like(visits), where=moves)
-    if discrete:
-        per_stay *= _staying(factors)
-    jumps = rates * visits[source]
-    spread = []
-    for mean in means:
-        sums = np.bincount(source, rates * mean[trace.targets], trace.n_vertices)
-        onward = np.divide(sums, leave, out=np.zeros(sums.size), where=moves)  # sums of no edges are ints
-        spread.append(mean[trace.targets] - onward[source])
 
-    k = len(vectors)
+def _covariances(factors: Factors, alpha: Floats, rewards: Floats, discrete: bool) -> Numbers:
+    from phasic.kernels.spread import scatter
+
+    trace, k = factors.trace, rewards.shape[1]
+    means = factors.collected(rewards)
+    if factors.n_stuck:
+        means[factors.stuck] = 0.0
+    stays = _staying(factors) if discrete else np.ones(trace.n_vertices, means.dtype)
+    matrix = np.zeros((k, k), means.dtype)
+    edges = (trace.offsets, trace.targets, factors.scaled)  # in scaled rows, since times may be too small
+    scatter(*edges, factors.visited(alpha), stays, rewards * factors.scale[:, None], means, matrix)
+    starts = np.flatnonzero(alpha)
+    start, first = alpha[starts], means[starts]
     missing = max(0.0, 1.0 - float(alpha.sum()))
-    centres = [float(alpha @ mean) for mean in means]
-    matrix = np.empty((k, k))
-    for a in range(k):
-        for b in range(a + 1):
-            stays = per_stay @ (vectors[a] * vectors[b])
-            jumped = jumps @ (spread[a] * spread[b])
-            started = alpha @ ((means[a] - centres[a]) * (means[b] - centres[b]))
-            matrix[a, b] = stays + jumped + started + missing * centres[a] * centres[b]
-            matrix[b, a] = matrix[a, b]
-    return matrix
+    centre = start @ first
+    matrix += (first - centre).T @ (start[:, None] * (first - centre)) + missing * np.outer(centre, centre)
+    matrix = np.tril(matrix) + np.tril(matrix, -1).T
+    time = factors.spent(alpha)
+    if not discrete and (time[trace.source] * factors.weights).sum() > _MANY:
+        # So many jumps add up the rounding of means; but then variances are hardly below second moments.
+        second = rewards.T @ (time[:, None] * means)
+        second = second + second.T
+        plain = second - np.outer(centre, centre)
+        matrix = np.where(np.abs(plain) > 1e-2 * np.abs(second), plain, matrix)
+    return np.asarray(matrix)
 
 
 def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:
@@ -164,24 +172,27 @@ def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:
         raise GraphError(f"rewards have shape {checked.shape}, but the graph has {n} vertices")
     if not np.isfinite(checked).all():
         raise GraphError(f"the reward of vertex {int(np.isfinite(checked).argmin())} is not finite")
-    checked[factors.trace.position < 0] = 0.0
+    checked[factors.trace.absorbing] = 0.0
     return checked
 
 
-def _finite(factors: Factors, values: Floats) -> Floats:
+def _finite(factors: Factors, values: Numbers) -> Numbers:
     """Return `values` with zeros where absorption is not certain; the chain was found not to get there."""
-    return np.where(factors.stuck, 0.0, values) if factors.stuck.any() else values
+    return np.where(factors.stuck, 0.0, values) if factors.n_stuck else values
 
 
-def _onward(factors: Factors, values: Floats) -> Floats:
+def _onward(factors: Factors, values: Numbers) -> Numbers:
     """Return what each vertex expects of `values` one edge on, edges to itself left out."""
     trace = factors.trace
-    source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-    terms = np.where(trace.targets == source, 0.0, factors.weights * values[trace.targets])
-    return np.asarray(np.bincount(source, terms, trace.n_vertices), np.float64)
+    other = (trace.targets != trace.source) & (factors.weights.real > 0.0)
+    terms = np.zeros(trace.n_vertices, values.dtype)
+    np.add.at(terms, trace.source[other], factors.weights[other] * values[trace.targets[other]])
+    return terms
 
 
-def _staying(factors: Factors) -> Floats:
+def _staying(factors: Factors) -> Numbers:
     """Return the probability of one step back to the same vertex: what its other edges leave over."""
-    onward = _onward(factors, np.ones(factors.trace.n_vertices))
-    return np.where(factors.trace.position < 0, 0.0, np.maximum(0.0, 1.0 - onward))
+    onward = _onward(factors, np.ones(factors.trace.n_vertices, factors.leave.dtype))
+    left = 1.0 - onward
+    left[(left.real < 0.0) | factors.trace.absorbing] = 0.0
+    return left

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import NamedTuple
 
 import numpy as np
-from numpy.typing import NDArray
 
 from phasic.trace import Indices, Offsets
 
-ORDER_VERSION = 1
+ORDER_VERSION = 2
 """Raised whenever the same graph would get another order than before."""
 
 
@@ -34,7 +34,7 @@ class Order(NamedTuple):
     work: float
 
 
-def elimination_order(offsets: Offsets, targets: Indices) -> Order:
+def elimination_order(offsets: Offsets, targets: Indices, most: float = inf) -> Order:
     """Return an order that fills in little, the same in every process.
 
     Edges that leave a component are never eliminated, so components only have to be solved one after
@@ -45,50 +45,34 @@ def elimination_order(offsets: Offsets, targets: Indices) -> Order:
     ----------
     offsets, targets : int64[n + 1], int32[m]
         Edges by source.
+    most : float
+        Fill above which the order is of no use: then only `fill`, a lower bound, is meaningful.
 
     References
     ----------
     .. [1] R. E. Tarjan, SIAM J. Comput. 1 (1972).
     .. [2] P. R. Amestoy, T. A. Davis and I. S. Duff, SIAM J. Matrix Anal. Appl. 17 (1996).
     """
-    from phasic.kernels.structure import components
+    from phasic.kernels.structure import components, join
 
-    n = offsets.size - 1
-    order = np.empty(n, np.int32)
-    bounds = np.empty(n + 1, np.int32)
+    t = int(np.count_nonzero(np.diff(offsets)))
+    order = np.empty(t, np.int32)
+    bounds = np.empty(t + 1, np.int32)
     found = components(offsets, targets, order, bounds)
     bounds = bounds[: found + 1].copy()
-    order = order[: bounds[-1]]
-    component = np.repeat(np.arange(found, dtype=np.int32), np.diff(bounds))
-    order = order[np.lexsort((order, component))]
-
-    pattern = _symmetric_pattern(offsets, targets, order, component)
-    if pattern is None:
+    if found == t:
         return Order(order, bounds, 0.0, 0.0)
     from phasic.kernels.ordering import minimum_degree
 
-    eliminated = np.empty(order.size, np.int32)
-    fill, work = minimum_degree(*pattern, component, bounds, eliminated)
+    component = np.repeat(np.arange(found, dtype=np.int32), np.diff(bounds))
+    position = np.full(offsets.size - 1, -1, np.int32)
+    position[order] = np.arange(t, dtype=np.int32)
+    joined, adjacent = np.empty(t + 1, np.int64), np.empty(2 * targets.size, np.int32)
+    size = join(offsets, targets, order, position, component, joined, adjacent)
+    eliminated = np.empty(t, np.int32)
+    fill, work = minimum_degree(joined, adjacent[:size], component, bounds, most, eliminated)
+    if fill > most:
+        return Order(order, bounds, float(fill), float(work))
     # Components share no edges here, so taking the vertices of each out of the common order is its own.
     eliminated = eliminated[np.argsort(component[eliminated], kind="stable")]
     return Order(order[eliminated], bounds, float(fill), float(work))
-
-
-def _symmetric_pattern(
-    offsets: Offsets, targets: Indices, order: Indices, component: Indices
-) -> tuple[Offsets, Indices] | None:
-    """Return which positions are joined by an edge inside a component, either way; None where none are."""
-    t = order.size
-    if t == 0 or int(component[-1]) == t - 1:
-        return None
-    position: NDArray[np.int64] = np.full(offsets.size - 1, -1)
-    position[order] = np.arange(t)
-    source = np.repeat(position, np.diff(offsets))
-    target = position[targets]
-    inside = (target >= 0) & (source != target)
-    source, target = source[inside], target[inside]
-    inside = component[source] == component[target]
-    source, target = source[inside], target[inside]
-    pairs = np.unique(np.concatenate([source * t + target, target * t + source]))
-    joined = np.searchsorted(pairs, np.arange(t + 1) * t)
-    return joined.astype(np.int64), (pairs % t).astype(np.int32)

@@ -8,17 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from phasic.arrays import Floats
-from phasic.distribution import Distribution
 from phasic.errors import GraphError
-from phasic.weighting import Weighting, linear, product
+from phasic.sensitivity import Sensitivity
 
 
-class Probabilities(Distribution):
+class Probabilities(Sensitivity):
     """Probabilities that are small, and times of given probability."""
-
-    _theta: Floats | None
-    _weighting: Weighting
 
     def survival(self, t: ArrayLike, error: bool = False) -> Any:
         """Return the probability of no absorption up to `t`, accurate relative to itself however small.
@@ -123,21 +118,10 @@ class Probabilities(Distribution):
         likelihood = Likelihood(self.trace, arrays.alpha, self._times(times), arrays.discrete)
         if not gradient:
             return likelihood(self.weights, gradient=False).value
-        by_theta = self._weight_slopes()
+        by_theta = self._slopes()
         value, by_weight = likelihood(self.weights)
         assert by_weight is not None
         return value, np.einsum("m,mp->p", by_weight, by_theta)
-
-    def _weight_slopes(self) -> Floats:
-        """Return the derivative of each weight by each parameter, float64[m, p]."""
-        if self._weighting is linear:
-            return self.arrays.coefficients
-        if self._weighting is product and self._theta is not None and self._theta.all():
-            return np.asarray(self.weights[:, None] / self._theta)
-        raise GraphError(
-            "derivatives of the weights are not known; use phasic.likelihood.Likelihood, which gives "
-            "derivatives by every weight"
-        )
 
     def _missing(self) -> float:
         """Return the initial probability that is nowhere; what rounding leaves of a sum of one is none."""

@@ -97,6 +97,15 @@ class Trace:
             raise PhasicError(f"a trace consists of the arrays {sorted(_DTYPES)}, not {sorted(arrays)}")
         return cls(**{name: np.asarray(array) for name, array in arrays.items()})
 
+    @classmethod
+    def recorded(cls, **arrays: NDArray[Any]) -> Trace:
+        """Return the trace of arrays that were just recorded, unchecked and not copied; made read-only."""
+        trace = object.__new__(cls)
+        for name in _DTYPES:
+            arrays[name].flags.writeable = False
+            object.__setattr__(trace, name, arrays[name])
+        return trace
+
     def arrays(self) -> dict[str, NDArray[Any]]:
         """Return all arrays by name."""
         return {name: getattr(self, name) for name in _DTYPES}
@@ -130,9 +139,24 @@ class Trace:
         return position
 
     @cached_property
+    def source(self) -> NDArray[np.int64]:
+        """Vertex that each edge comes from, int64[m]."""
+        source = np.repeat(np.arange(self.n_vertices), np.diff(self.offsets))
+        source.flags.writeable = False
+        return source
+
+    @cached_property
+    def absorbing(self) -> NDArray[np.bool_]:
+        """Which vertices have no edges, bool[n]."""
+        absorbing: NDArray[np.bool_] = self.position < 0
+        absorbing.flags.writeable = False
+        return absorbing
+
+    @cached_property
     def plan(self) -> tuple[Any, ...]:
-        """What elimination kernels take after the weights."""
-        pattern = (self.lower_offsets, self.lower_columns, self.upper_offsets, self.upper_columns)
+        """What elimination kernels take after the weights; columns unsigned, which are faster to index by."""
+        lower, upper = self.lower_columns.view(np.uint32), self.upper_columns.view(np.uint32)
+        pattern = (self.lower_offsets, lower, self.upper_offsets, upper)
         return (self.order, self.position, self.bounds, *pattern)
 
     @cached_property

@@ -32,7 +32,7 @@ def product(arrays: GraphArrays, theta: Floats | None) -> Floats:
     if (factors < 0.0).any():
         raise ParameterError(f"theta = {theta} gives a negative factor; log=True needs positive ones")
     with np.errstate(divide="ignore"):  # a factor of zero makes the product zero
-        return arrays.checked(np.exp(np.log(factors).sum(axis=1)), f"theta = {theta} with log=True")
+        return arrays.checked(np.exp(np.log(factors).sum(axis=1)), theta, " with log=True")
 
 
 def given(arrays: GraphArrays, theta: Floats | None, callback: Given) -> Floats:
@@ -40,7 +40,7 @@ def given(arrays: GraphArrays, theta: Floats | None, callback: Given) -> Floats:
     if theta is None:
         raise ParameterError("a callback for weights needs theta")
     weights = [float(callback(theta.copy(), row.copy())) for row in arrays.coefficients]
-    return arrays.checked(np.array(weights), f"theta = {theta} with the callback")
+    return arrays.checked(np.array(weights), theta, " with the callback")
 
 
 def shares(arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:

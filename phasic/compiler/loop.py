@@ -144,7 +144,7 @@ def build(callback: Callable[..., Any], kinds: tuple[Any, ...]) -> Any:
         The callback does something that cannot be compiled, or that would mean something else.
     """
     called = checked(callback, CallbackCompiler)
-    entry, vertex_of = interning.entry, interning.vertex_of
+    entry, vertex_of = interning.entry.dispatcher, interning.vertex_of.dispatcher
 
     def explore(
         views: Any,

@@ -9,7 +9,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("state", "moved", "spent"))
 def advance(
     offsets: Any,
     targets: Any,

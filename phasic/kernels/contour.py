@@ -215,7 +215,7 @@ def _backward(
                         x[j, p] += w * x[i, p]
 
 
-@kernel
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "out_re", "out_im"))
 def transform(
     offsets: Any,
     to: Any,
@@ -282,7 +282,7 @@ def transform(
                     out_im[begin + p] += alpha[i] * y[i, k + p]
 
 
-@kernel
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x"))
 def occupation(
     offsets: Any,
     to: Any,
@@ -351,7 +351,7 @@ def occupation(
     )
 
 
-@kernel
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out"))
 def sensitivities(
     offsets: Any,
     to: Any,
@@ -466,7 +466,7 @@ def sensitivities(
                     out[a] += ratio[a] * moved - stay
 
 
-@kernel
+@kernel(writes=("table_re", "table_im"))
 def exponentials(times: Any, z_re: Any, z_im: Any, table_re: Any, table_im: Any) -> None:
     """Fill the tables (float64[k, times]) with ``exp(z t)``."""
     for p in range(z_re.size):
@@ -476,7 +476,7 @@ def exponentials(times: Any, z_re: Any, z_im: Any, table_re: Any, table_im: Any)
             table_im[p, i] = size * np.sin(z_im[p] * times[i])
 
 
-@kernel
+@kernel(writes=("out", "doubt"))
 def collect(table_re: Any, table_im: Any, c_re: Any, c_im: Any, out: Any, doubt: Any) -> None:
     """Fill `out` with the imaginary part of ``c @ table``, and `doubt` with what should be zero.
 
@@ -493,7 +493,7 @@ def collect(table_re: Any, table_im: Any, c_re: Any, c_im: Any, out: Any, doubt:
             doubt[i] -= table_re[p + 1, i] * c_re[p + 1] - table_im[p + 1, i] * c_im[p + 1]
 
 
-@kernel
+@kernel(writes=("re", "im"))
 def spread_back(table_re: Any, table_im: Any, factor: Any, re: Any, im: Any) -> None:
     """Add ``table @ factor`` to `re` and `im` (float64[k])."""
     for p in range(re.size):

@@ -6,6 +6,7 @@ have no edges. Components follow each other so that edges lead to the same or an
 
 from __future__ import annotations
 
+from math import frexp, ldexp
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,112 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("scale", "scaled"))
+def scale_rows(offsets: Any, weights: Any, scale: Any, scaled: Any) -> Any:
+    """Fill `scaled` with the weights of each row times a power of two that brings the largest below one.
+
+    Then numbers on the way to a solution are hardly larger than the solution, and nothing is rounded.
+
+    Parameters
+    ----------
+    offsets, weights : int64[n + 1], float64[m]
+    scale, scaled : float64[n], float64[m]
+
+    Returns
+    -------
+    float
+        The smallest of `scaled` that is not to be zero.
+    """
+    smallest = 1.0
+    for v in range(offsets.size - 1):
+        largest = 0.0
+        for a in range(offsets[v], offsets[v + 1]):
+            largest = max(largest, weights[a])
+        _, exponent = frexp(largest)
+        scale[v] = factor = ldexp(1.0, min(max(-exponent, -1021), 1021))
+        for a in range(offsets[v], offsets[v + 1]):
+            scaled[a] = weights[a] * factor
+            if weights[a] > 0.0:
+                smallest = min(smallest, scaled[a])
+    return smallest
+
+
+_SMALL = 16  # states: so few are eliminated as fast entry by entry
+_PANEL = 32  # rows that fit into a processor's cache together
+
+
+def _dense_from(first: Any, last: Any, upper_offsets: Any) -> Any:
+    """Return the position from which on rows of a component lead to nine tenths of later ones."""
+    begin = last
+    for i in range(last - 1 - _SMALL, first - 1, -1):
+        size = last - i
+        if upper_offsets[last] - upper_offsets[i] < 0.45 * size * (size - 1):
+            break
+        begin = i
+    return begin
+
+
+def _take_four(k: Any, row: Any, rows: Any, exits: Any, leave: Any) -> Any:
+    """Eliminate states k to k + 3 from `row`, which keeps their shares; return what exits through them."""
+    u0 = rows[k]
+    u1 = rows[k + 1]
+    u2 = rows[k + 2]
+    u3 = rows[k + 3]
+    s0 = row[k] / leave[k]
+    s1 = (row[k + 1] + s0 * u0[k + 1]) / leave[k + 1]
+    s2 = (row[k + 2] + s0 * u0[k + 2] + s1 * u1[k + 2]) / leave[k + 2]
+    s3 = (row[k + 3] + s0 * u0[k + 3] + s1 * u1[k + 3] + s2 * u2[k + 3]) / leave[k + 3]
+    for j in range(k + 4, row.size):  # four rows at once read and write `row` a fourth as often
+        row[j] += s0 * u0[j] + s1 * u1[j] + s2 * u2[j] + s3 * u3[j]
+    row[k] = s0
+    row[k + 1] = s1
+    row[k + 2] = s2
+    row[k + 3] = s3
+    return s0 * exits[k] + s1 * exits[k + 1] + s2 * exits[k + 2] + s3 * exits[k + 3]
+
+
+def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
+    """Factorise a matrix of rates in place, panels of rows by turns, and return how many states are stuck.
+
+    Parameters
+    ----------
+    rows : float64 or complex128 [k, k]
+        Rates between states; on exit, as `lower` and `upper` of `factorise`.
+    exits, leave : as rows, [k]
+        Other rates of leaving, added to; and filled as by `factorise`.
+    """
+    n = exits.size
+    stuck = 0
+    for begin in range(0, n, _PANEL):
+        end = min(begin + _PANEL, n)
+        for k in range(0, begin, 4):
+            for i in range(begin, end):
+                exits[i] += _take_four(k, rows[i], rows, exits, leave)
+        for i in range(begin, end):
+            row = rows[i]
+            k = begin
+            while k + 4 <= i:
+                exits[i] += _take_four(k, row, rows, exits, leave)
+                k += 4
+            while k < i:
+                share = row[k] / leave[k]
+                above = rows[k]
+                for j in range(k + 1, n):
+                    row[j] += share * above[j]
+                row[k] = share
+                exits[i] += share * exits[k]
+                k += 1
+            leaving = exits[i]
+            for j in range(i + 1, n):
+                leaving += row[j]
+            if leaving == 0.0:
+                stuck += 1
+                leaving += np.inf
+            leave[i] = leaving
+    return stuck
+
+
+@kernel(writes=("lower", "upper", "leave"), like="weights")
 def factorise(
     offsets: Any,
     targets: Any,
@@ -67,10 +173,14 @@ def factorise(
     """
     work = np.zeros(order.size, leave.dtype)
     exits = np.zeros(order.size, leave.dtype)
+    rows = np.empty((0, 0), leave.dtype)
     stuck = 0
     for c in range(bounds.size - 1):
         first = bounds[c]
         last = bounds[c + 1]
+        dense = _dense_from(first, last, upper_offsets)
+        if dense < last:
+            rows = np.empty((last - dense, last - dense), leave.dtype)
         for i in range(first, last):
             leaving = shift
             v = order[i]
@@ -82,16 +192,26 @@ def factorise(
                     leaving += weights[a]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 k = lower_columns[a]
+                if k >= dense:
+                    break
                 share = work[k]
                 work[k] = 0.0
                 if share != 0.0:
                     share /= leave[k]
-                    for b in range(upper_offsets[k], upper_offsets[k + 1]):
-                        work[upper_columns[b]] += share * upper[b]
+                    columns = upper_columns[upper_offsets[k] : upper_offsets[k + 1]]
+                    rates = upper[upper_offsets[k] : upper_offsets[k + 1]]
+                    for b in range(columns.size):  # slices: indices that may be negative are slower
+                        work[columns[b]] += share * rates[b]
                     leaving += share * exits[k]
                 lower[a] = share
             work[i] = 0.0  # i -> k -> i only slows i down, which its smaller rate of leaving already says
             exits[i] = leaving
+            if i >= dense:
+                row = rows[i - dense]
+                for j in range(dense, last):
+                    row[j - dense] = work[j]
+                    work[j] = 0.0
+                continue
             for b in range(upper_offsets[i], upper_offsets[i + 1]):
                 j = upper_columns[b]
                 upper[b] = work[j]
@@ -101,10 +221,21 @@ def factorise(
                 stuck += 1
                 leaving += np.inf
             leave[i] = leaving
+        if dense < last:
+            stuck += _factorise_dense(rows, exits[dense:last], leave[dense:last])
+            for i in range(dense, last):
+                row = rows[i - dense]
+                for a in range(lower_offsets[i + 1] - 1, lower_offsets[i] - 1, -1):
+                    k = lower_columns[a]
+                    if k < dense:
+                        break
+                    lower[a] = row[k - dense]
+                for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                    upper[b] = row[upper_columns[b] - dense]
     return stuck
 
 
-@kernel
+@kernel(writes=("out",), like="weights")
 def solve(
     offsets: Any,
     targets: Any,
@@ -156,7 +287,60 @@ def solve(
             out[order[i]] = x[i]
 
 
-@kernel
+@kernel(writes=("out",), like="weights")
+def solve_many(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    rewards: Any,
+    out: Any,
+) -> None:
+    """Fill each column of `out`, [n, k], as `solve` does for that column of `rewards`, float64[n, k]."""
+    size = rewards.shape[1]
+    x = np.zeros((order.size, size), leave.dtype)
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            v = order[i]
+            row = x[i]
+            for r in range(size):
+                row[r] = rewards[v, r]
+            for a in range(offsets[v], offsets[v + 1]):
+                j = position[targets[a]]
+                if j < first or j >= last:
+                    weight = weights[a]
+                    other = out[targets[a]]
+                    for r in range(size):
+                        row[r] += weight * other[r]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                weight = lower[a]
+                other = x[lower_columns[a]]
+                for r in range(size):
+                    row[r] += weight * other[r]
+        for i in range(last - 1, first - 1, -1):
+            row = x[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                weight = upper[b]
+                other = x[upper_columns[b]]
+                for r in range(size):
+                    row[r] += weight * other[r]
+            for r in range(size):
+                row[r] /= leave[i]
+                out[order[i], r] = row[r]
+
+
+@kernel(writes=("out",), like="weights")
 def solve_transposed(
     offsets: Any,
     targets: Any,

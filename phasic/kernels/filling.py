@@ -9,7 +9,6 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
 def _push(heap: Any, size: Any, value: Any) -> Any:
     """Add `value` to the heap ``heap[1 : size + 1]`` and return its new size."""
     size += 1
@@ -21,7 +20,6 @@ def _push(heap: Any, size: Any, value: Any) -> Any:
     return size
 
 
-@kernel
 def _pop(heap: Any, size: Any) -> Any:
     """Drop the smallest value, ``heap[1]``, and return the new size."""
     value = heap[size]
@@ -39,7 +37,7 @@ def _pop(heap: Any, size: Any) -> Any:
     return size
 
 
-@kernel
+@kernel(writes=("lower_offsets", "lower", "upper_offsets", "upper"))
 def fill_pattern(
     offsets: Any,
     targets: Any,
@@ -87,6 +85,7 @@ def fill_pattern(
             size = 0
             v = order[i]
             begin = n_upper
+            complete = False
             for a in range(offsets[v], offsets[v + 1]):
                 j = position[targets[a]]
                 if first <= j < last and seen[j] != i:
@@ -101,6 +100,13 @@ def fill_pattern(
                 size = _pop(heap, size)
                 lower[n_lower] = row
                 n_lower += 1
+                # Where a row leads to all that are left, so does this one.
+                if upper_offsets[row + 1] - upper_offsets[row] == last - 1 - row:
+                    for j in range(row + 1, i):
+                        lower[n_lower] = j
+                        n_lower += 1
+                    complete = True
+                    break
                 for b in range(upper_offsets[row], reach[row]):
                     j = upper[b]
                     if j == i:
@@ -113,10 +119,17 @@ def fill_pattern(
                         n_upper += 1
                     else:
                         size = _push(heap, size, j)
-            for a in range(begin, n_upper):  # sorted by heap: a call of sort would double compile time
-                size = _push(heap, size, upper[a])
-            for a in range(begin, n_upper):
-                upper[a] = heap[1]
-                size = _pop(heap, size)
+            if complete:
+                n_upper = begin
+                for j in range(i + 1, last):
+                    upper[n_upper] = j
+                    n_upper += 1
+            else:  # sorted by heap: a call of sort would double compile time
+                size = 0
+                for a in range(begin, n_upper):
+                    size = _push(heap, size, upper[a])
+                for a in range(begin, n_upper):
+                    upper[a] = heap[1]
+                    size = _pop(heap, size)
             lower_offsets[i + 1] = n_lower
             upper_offsets[i + 1] = reach[i] = n_upper

@@ -9,7 +9,6 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
 def _enlist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     """Put vertex `i` first on the list of its degree."""
     d = degree[i]
@@ -20,7 +19,6 @@ def _enlist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     head[d] = i
 
 
-@kernel
 def _delist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
     """Take vertex `i` off the list of its degree."""
     if before[i] >= 0:
@@ -31,8 +29,8 @@ def _delist(degree: Any, i: Any, head: Any, after: Any, before: Any) -> None:
         before[after[i]] = before[i]
 
 
-@kernel
-def minimum_degree(offsets: Any, adjacent: Any, component: Any, bounds: Any, order: Any) -> Any:
+@kernel(writes=("adjacent", "order"))
+def minimum_degree(offsets: Any, adjacent: Any, component: Any, bounds: Any, most: Any, order: Any) -> Any:
     """Order the vertices of a symmetric pattern so that elimination fills in little.
 
     The vertex of smallest approximate degree goes first [1]_. Eliminated vertices are kept as elements,
@@ -45,13 +43,16 @@ def minimum_degree(offsets: Any, adjacent: Any, component: Any, bounds: Any, ord
         the way it holds, of each vertex, first its elements and then its remaining neighbours.
     component, bounds : int32[t], int32[c + 1]
         Component of each vertex, and the contiguous range of vertices of each component.
+    most : float64
+        Fill at which to give up.
     order : int32[t]
         Filled with the vertices in order of elimination.
 
     Returns
     -------
     (float, float)
-        Entries above the diagonal after fill, and multiplications of a factorisation.
+        Entries above the diagonal after fill, and multiplications of a factorisation. Where the former
+        is above `most`, it is a lower bound, and the order is not complete.
 
     References
     ----------
@@ -137,6 +138,9 @@ def minimum_degree(offsets: Any, adjacent: Any, component: Any, bounds: Any, ord
         length[p] = size_p
         fill += size_p
         work += float(size_p) * size_p
+        tied = fill + size_p * (size_p - 1.0) / 2.0  # these will all lead to each other
+        if tied > most:
+            return tied, work
 
         for a in range(start[p], used):
             i = pool[a]

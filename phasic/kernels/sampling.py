@@ -14,7 +14,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("thresholds", "aliases"))
 def fill_alias(offsets: Any, weights: Any, thresholds: Any, aliases: Any) -> None:
     """Fill an alias table for each row of weights [1]_ [2]_.
 
@@ -76,7 +76,7 @@ def fill_alias(offsets: Any, weights: Any, thresholds: Any, aliases: Any) -> Non
             thresholds[above[i]] = 1.0
 
 
-@kernel
+@kernel(writes=("marked",))
 def can_end(offsets: Any, targets: Any, marked: Any) -> None:
     """Mark (bool[n]) the vertices that have no edges, and all that have a way to one of them."""
     n = marked.size
@@ -110,7 +110,7 @@ def can_end(offsets: Any, targets: Any, marked: Any) -> None:
                 size += 1
 
 
-@kernel
+@kernel(writes=("walk", "at", "out", "last"))
 def collect(
     offsets: Any,
     thresholds: Any,
@@ -197,7 +197,7 @@ def collect(
     return busy
 
 
-@kernel
+@kernel(writes=("at", "clock", "rows", "times"))
 def follow(
     offsets: Any,
     thresholds: Any,
@@ -246,7 +246,7 @@ def follow(
     clock[0] = time
 
 
-@kernel
+@kernel(writes=("at", "clock", "out"))
 def stop(
     offsets: Any,
     thresholds: Any,

@@ -8,8 +8,10 @@ import numpy as np
 
 from phasic.kernels import kernel
 
+_FEW = 1500  # entries, of steps and edges together: the work is their product
 
-@kernel
+
+@kernel(writes=("state", "into", "left", "absorbed"), little=_FEW)
 def walk(
     offsets: Any,
     targets: Any,
@@ -66,7 +68,7 @@ def walk(
         absorbed[k] = gone
 
 
-@kernel
+@kernel(writes=("weights",))
 def poisson_weights(mean: Any, weights: Any) -> None:
     """Fill `weights` (float64[k]) with Poisson probabilities of 0, 1, ..., k - 1, summing to one.
 
@@ -102,7 +104,7 @@ def poisson_weights(mean: Any, weights: Any) -> None:
         weights[k] /= total + above
 
 
-@kernel
+@kernel(writes=("out",), little=_FEW)
 def mix(means: Any, sequence: Any, out: Any) -> None:
     """Fill `out` with the Poisson means of `sequence`: ``sum_k e^-m m^k / k! sequence[k]`` for each m."""
     weights = np.empty(sequence.size)
@@ -114,7 +116,7 @@ def mix(means: Any, sequence: Any, out: Any) -> None:
         out[i] = total
 
 
-@kernel
+@kernel(writes=("state", "out"), little=_FEW)
 def blend(
     offsets: Any,
     targets: Any,
@@ -154,7 +156,7 @@ def blend(
             state[v] = moved[v]
 
 
-@kernel
+@kernel(writes=("state", "visited"), little=_FEW)
 def follow(
     offsets: Any,
     targets: Any,
@@ -181,7 +183,7 @@ def follow(
                         state[targets[a]] += mass * probabilities[a]
 
 
-@kernel
+@kernel(writes=("ahead", "out"), little=_FEW)
 def walk_back(
     offsets: Any,
     targets: Any,

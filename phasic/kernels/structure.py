@@ -9,7 +9,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("order", "bounds"))
 def components(offsets: Any, targets: Any, order: Any, bounds: Any) -> Any:
     """Group the vertices that have edges into strongly connected components, sinks first.
 
@@ -86,7 +86,7 @@ def components(offsets: Any, targets: Any, order: Any, bounds: Any) -> Any:
     return found
 
 
-@kernel
+@kernel(writes=("marked",))
 def reach(offsets: Any, targets: Any, open_edge: Any, marked: Any) -> None:
     """Extend `marked` (bool[n]) to everything it leads to over edges that are open (bool[m])."""
     n = marked.size
@@ -105,3 +105,61 @@ def reach(offsets: Any, targets: Any, open_edge: Any, marked: Any) -> None:
                 marked[u] = True
                 stack[size] = u
                 size += 1
+
+
+@kernel(writes=("joined", "adjacent"))
+def join(
+    offsets: Any, targets: Any, order: Any, position: Any, component: Any, joined: Any, adjacent: Any
+) -> Any:
+    """Find which positions are joined by an edge inside a component, one way or the other.
+
+    Parameters
+    ----------
+    offsets, targets : int64[n + 1], int32[m]
+        Edges by source.
+    order, position, component : int32[t], int32[n], int32[t]
+        Vertex at each position, position of each vertex (-1 for absorbing ones), and component of each
+        position.
+    joined, adjacent : int64[t + 1], int32[2 m]
+        Filled with the symmetric pattern by rows, without diagonal.
+
+    Returns
+    -------
+    int
+        Number of entries of the pattern.
+    """
+    t = order.size
+    for i in range(t + 1):
+        joined[i] = 0
+    for i in range(t):
+        for a in range(offsets[order[i]], offsets[order[i] + 1]):
+            j = position[targets[a]]
+            if j >= 0 and j != i and component[j] == component[i]:
+                joined[i + 1] += 1
+                joined[j + 1] += 1
+    for i in range(t):
+        joined[i + 1] += joined[i]
+    end = np.empty(t, np.int64)
+    for i in range(t):
+        end[i] = joined[i]
+    for i in range(t):
+        for a in range(offsets[order[i]], offsets[order[i] + 1]):
+            j = position[targets[a]]
+            if j >= 0 and j != i and component[j] == component[i]:
+                adjacent[end[i]] = j
+                end[i] += 1
+                adjacent[end[j]] = i
+                end[j] += 1
+    mark = np.full(t, -1, np.int32)
+    size = 0
+    for i in range(t):  # drop those that are joined both ways or by several edges
+        begin = joined[i]
+        joined[i] = size
+        for a in range(begin, end[i]):
+            j = adjacent[a]
+            if mark[j] != i:
+                mark[j] = i
+                adjacent[size] = j
+                size += 1
+    joined[t] = size
+    return size

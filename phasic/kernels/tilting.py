@@ -9,7 +9,7 @@ import numpy as np
 from phasic.kernels import kernel
 
 
-@kernel
+@kernel(writes=("new_ratio", "weights", "exits", "off"))
 def tilt(
     offsets: Any,
     to: Any,

@@ -249,6 +249,8 @@ REFUSED = {
     "accumulated_occupancy": ((0.5,),),
     "accumulated_visits": ((2,),),
     "distribution_context": ((),),
+    "expectation_gradient": ((),),
+    "moments_gradient": ((1,),),
     "sample": ((1,),),
     "sample_multivariate": ((1, [[1.0]]),),
     "sample_path": ((),),
