@@ -348,6 +348,9 @@ class Cache:
             what it is given.
         audit : float
             Part of the hits that are computed again and compared with what is stored, 0 to 1.
+        keep_arguments : bool
+            Whether arguments are stored beside their result, so that ``hashcache verify --recompute`` can
+            compute it again. They take the space that they would take as results.
         max_size, max_age
             What the results of this function may take, as those of `Cache`.
         location, store, shared, key_file, codec, pickle, compress

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from hashcache.terms import Refusal, Terms
 
 
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+
+
 class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "refused",
-        "relax", "renew", "short", "terms", "version",
+        "arguments", "decoders", "digest", "fingerprint", "function", "given", "layer", "listed", "reach",
+        "refused", "relax", "renew", "short", "terms", "version",
     )  # fmt: skip
 
     def __init__(
@@ -53,6 +56,7 @@ class Call:
         self.relax = relax
         self.short = short  # under which this process may keep a scalar result
         self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
+        self.given: Given | None = None  # with what it was called, where that is to be kept
         self.listed: list[Part] | None = None  # own parts, once they were asked for
         self.reach: Reach | None = None  # what the call can change, where changes are repeated
         self.terms: Terms | None = None  # on which a stored result may be used
@@ -83,7 +87,11 @@ class Call:
         for argument in arguments:
             frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
         digest = digest_frames(frames)
-        return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
+        again = Call(
+            self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax
+        )
+        again.given = self.given
+        return again
 
     def known(self, created: float, seconds: float) -> dict[str, Any]:
         """Return what those who validate a stored result of this call may want to know of it."""
@@ -150,6 +158,7 @@ class Policy:
         cache_exceptions: tuple[type[Exception], ...] = (),
         lock_timeout: float = 600.0,
         audit: float = 0.0,
+        defined: str = "",
     ) -> None:
         self.mutation = mutation
         self.on_uncacheable = on_uncacheable
@@ -157,4 +166,5 @@ class Policy:
         self.cache_exceptions = cache_exceptions
         self.lock_timeout = lock_timeout
         self.audit = audit
+        self.defined = defined  # where the function is to be found: its module, a colon, its name there
         self.seconds: float | None = None  # how long the last computation took

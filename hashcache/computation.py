@@ -6,13 +6,13 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hashcache import entry
-from hashcache.codec import Payload, encode
+from hashcache.codec import Buffer, Payload, encode
 from hashcache.errors import (
     CompressionError,
     HashCacheError,
@@ -163,7 +163,7 @@ class Computation:
             return
         try:
             codec, payload = self._compressed(*encoding())
-            pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
+            pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds), self._arguments())
         except (MemoryError, OSError) as error:  # no module can be loaded, say: not for want of a codec
             layer.store_failed("write", error, policy.stats)
             return
@@ -194,6 +194,26 @@ class Computation:
             message = f"the result of {function} is not stored: {reason}"
             self._layer.cache.warn_once((*cause, function), message, UncacheableWarning)
 
+    def _arguments(self) -> Sequence[Buffer]:
+        """Return the arguments as frames, where they are to be kept."""
+        if self._call.given is None:
+            return ()
+        from hashcache.arguments import encode_arguments
+
+        try:
+            return encode_arguments(*self._call.given, self._layer.codecs, self._compressed)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # a value, or a codec of the user's own, may raise anything
+            function = self._call.function
+            self._layer.cache.warn_once(
+                ("arguments", function, str(error)),
+                f"the result of {function} is stored without its arguments ({error}); "
+                f"it cannot be computed again to verify it",
+                UncacheableWarning,
+            )
+            return ()
+
     def _compressed(self, codec: str, payload: Payload) -> Encoded:
         try:
             return self._layer.form.compressed(codec, payload)
@@ -211,6 +231,7 @@ class Computation:
             "key": str(call.key),
             "layer": self._layer.name,
             "function": call.function,
+            "defined": self._policy.defined,
             "created": time.time(),
             "seconds": seconds,
             **_computed_by(),

@@ -75,6 +75,7 @@ class Cached(Generic[P, R]):
             options.cache_exceptions,
             options.lock_timeout,
             options.audit,
+            f"{getattr(function, '__module__', None) or ''}:{self._qualname}",
         )
         self._fingerprint: Fingerprint | None = None
         self._prepared: tuple[Fingerprint, bytes] | None = None
@@ -278,6 +279,8 @@ class Cached(Generic[P, R]):
             layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
         )
         call.terms = self._terms
+        if options.keep_arguments:
+            call.given = args, kwargs
         if reach is not None:
             call.replays(reach)
         return call

@@ -322,7 +322,7 @@ class Layer:
                 recent.put(("checked", name), state, 0)
             if found[0] != COMPRESSED:
                 return found, len(data)
-            found = self.form.expanded(found)
+            found = (*self.form.expanded(found[0], found[1]), *found[2:])
             return found, sum(map(len, found[1].frames)) + len(data)
         except UntrustedEntryError as error:
             stats["untrusted"] += 1

@@ -25,6 +25,7 @@ HASHCACHE = [
     {"replay"},
     {"form"},
     {"compression"},
+    {"arguments"},
     {"computation"},
     {"audit"},
     {"layer"},
@@ -33,7 +34,7 @@ HASHCACHE = [
     {"verification"},
     {"bound"},
     {"decorator"},
-    {"cache"},
+    {"cache", "recompute"},
     {"commands", "__init__"},
     {"__main__"},
 ]
