@@ -55,7 +55,7 @@ class Cached(Generic[P, R]):
     __slots__ = (
         "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_fixed_salt", "_has_short_road",
         "_heads", "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road",
-        "_stats", "_terms",
+        "_signature", "_stats", "_terms",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -250,7 +250,8 @@ class Cached(Generic[P, R]):
                 found = self._renew()
                 # The defaults may have changed with the function, and calls are bound with them: before
                 # another thread can find the new fingerprint.
-                self._prepare()
+                if not self._signature.holds(self.__wrapped__):
+                    self._prepare()
                 self._fingerprint = found
         try:
             values = self._bind(*args, **kwargs)
@@ -286,7 +287,7 @@ class Cached(Generic[P, R]):
         return call
 
     def _prepare(self) -> None:
-        signature = Signature(self.__wrapped__, self._options.ignore)
+        self._signature = signature = Signature(self.__wrapped__, self._options.ignore)
         self._bind, self._names = signature.bind, signature.names
         self._heads = [frame_head(f"argument {name}", DIGEST_SIZE) for name in signature.names]
 

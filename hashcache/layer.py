@@ -126,8 +126,8 @@ class Layer:
         sink = Framed()
         # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
         sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
-        for part in self.salt_parts(version):
-            sink.write(part.tag, part.digest)
+        for tag, value in self._salt_values(version):
+            sink.write(tag, digest_argument(tag, value).digest)
         sink.write("function", function.encode("utf-8", "surrogatepass"))
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
@@ -140,10 +140,15 @@ class Layer:
 
     def salt_parts(self, version: str) -> list[Part]:
         """Return the parts of a key that do not depend on function or arguments."""
+        return [
+            Part("", tag, digest_argument(tag, value).digest, preview(value))
+            for tag, value in self._salt_values(version)
+        ]
+
+    def _salt_values(self, version: str) -> list[tuple[str, Any]]:
         salt = self._salt() if callable(self._salt) else self._salt
         values = [("python", _PYTHON), ("layer", self.name), ("version", version)]
-        values += [(f"salt {place}", value) for place, value in enumerate(salt)]
-        return [Part("", tag, digest_argument(tag, value).digest, preview(value)) for tag, value in values]
+        return values + [(f"salt {place}", value) for place, value in enumerate(salt)]
 
     # -- the road of one call --------------------------------------------------------------------
 

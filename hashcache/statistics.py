@@ -7,6 +7,7 @@ at the end of the process. A process that is killed loses what it counted since.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import weakref
@@ -109,8 +110,6 @@ class Statistics:
             from multiprocessing.util import Finalize  # such processes end without `atexit`
 
             Finalize(None, _flushing(weakref.ref(self)), exitpriority=0)
-        import atexit
-
         atexit.register(_flushing(weakref.ref(self)))
 
     def flush_if_due(self) -> None:

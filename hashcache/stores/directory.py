@@ -146,11 +146,15 @@ class DirectoryStore:
     ) -> None:
         if key_file is not None and not shared:
             raise ValueError("a key seals entries where they are shared: pass shared=True with it")
-        root = os.path.expanduser(os.fsdecode(location))
+        root = os.fsdecode(location)
         if root.startswith("~"):
-            raise ValueError(f"nothing says where the home directory of {root} is")
+            root = os.path.expanduser(root)
+            if root.startswith("~"):
+                raise ValueError(f"nothing says where the home directory of {root} is")
+        if not os.path.isabs(root):
+            root = os.path.join(os.getcwd(), root)
         # Without a slash at its end, which would lead through a link unseen.
-        self._root = os.path.join(os.getcwd(), root).rstrip("/") or "/"
+        self._root = root.rstrip("/") or "/"
         self._format = _SHARED_FORMAT if shared else _FORMAT
         self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
