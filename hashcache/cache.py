@@ -172,7 +172,9 @@ class Cache:
     @property
     def store(self) -> Store:
         """The store at the location, which is kept within the limits if there are some."""
-        return self._unlimited() if not self._limits else self._within_limits()
+        if self._limits:
+            return self._within_limits()
+        return self._unlimited() if self._made is None else self._made
 
     def _unlimited(self) -> Store:
         if self._store is not None:

@@ -30,8 +30,8 @@ class Call:
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "given", "layer", "listed", "reach",
-        "refused", "relax", "renew", "short", "terms", "version",
+        "_name", "arguments", "decoders", "digest", "fingerprint", "function", "given", "layer", "listed",
+        "reach", "refused", "relax", "renew", "short", "terms", "version",
     )  # fmt: skip
 
     def __init__(
@@ -46,6 +46,7 @@ class Call:
         relax: tuple[str, ...] = (),
         short: Hashable = None,
     ) -> None:
+        self._name: str | None = None
         self.layer = layer
         self.function = function
         self.digest = digest
@@ -77,7 +78,9 @@ class Call:
     @property
     def name(self) -> str:
         """Where a store keeps the result."""
-        return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
+        if self._name is None:
+            self._name = f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
+        return self._name
 
     def anew(self) -> Call:
         """Return the same call with the key that it has now."""
@@ -115,7 +118,7 @@ class Call:
     def _list_own_parts(self) -> list[Part]:
         from hashcache.inside import look_inside  # which a call that finds its result does not need
 
-        parts = self.layer.salt_parts(self.version)
+        parts = [*self.layer.salt_parts(self.version)]
         if self.relax:
             text = ",".join(sorted(self.relax))
             parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))

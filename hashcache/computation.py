@@ -124,7 +124,7 @@ class Computation:
             except UnrepeatableError as error:
                 self._say_changed(error.paths, str(error))
                 return
-        encoding = functools.cache(encoding or (lambda: encode(value, self._layer.codecs)))
+        encoding = encoding or (lambda: encode(value, self._layer.codecs))
         self._keep(value, seconds, encoding)
         if self._look_back is not None and self._look_back.filled:
             with suppress(Exception):  # it then is computed again
@@ -227,6 +227,7 @@ class Computation:
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
         call = self._call
+        salt = self._layer.salt_rows(call.version)  # with which the call's own parts begin
         return {
             "key": str(call.key),
             "layer": self._layer.name,
@@ -236,7 +237,7 @@ class Computation:
             "seconds": seconds,
             **_computed_by(),
             "result": preview(value),
-            "parts": [row_of(part).stored() for part in call.own_parts()],
+            "parts": [*salt, *(row_of(part).stored() for part in call.own_parts()[len(salt) :])],
             "fingerprint": call.fingerprint.digest.hex(),
         }
 

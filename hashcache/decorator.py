@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -129,7 +129,11 @@ class Cached(Generic[P, R]):
                         return value  # type: ignore[no-any-return]
         if self._road is not None:
             return self._travel(self._road, args, kwargs)  # type: ignore[no-any-return]
-        return self._answer(self._layer.fetch, args, kwargs, found, short)
+        call = self._keyed(args, kwargs, found)
+        if call is None:
+            return self.__wrapped__(*args, **kwargs)
+        call.short = short
+        return self._layer.fetch(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def _travel(self, road: Road, args: tuple[Any, ...], kwargs: dict[str, Any], fresh: bool = False) -> Any:
         """Answer a call of a function that does not simply return."""
@@ -138,20 +142,6 @@ class Cached(Generic[P, R]):
         except TypeError:
             return self.__wrapped__(*args, **kwargs)  # which says at once what does not fit
         return road(self, args, kwargs, fresh)
-
-    def _answer(
-        self,
-        road: Callable[..., R],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        found: Fingerprint | None = None,
-        short: Hashable = None,
-    ) -> R:
-        call = self._keyed(args, kwargs, found)
-        if call is None:
-            return self.__wrapped__(*args, **kwargs)
-        call.short = short
-        return road(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def _keyed(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Fingerprint | None = None
@@ -173,7 +163,10 @@ class Cached(Generic[P, R]):
         """Compute whatever is stored, and store the result."""
         if self._road is not None:
             return self._travel(self._road, args, kwargs, fresh=True)  # type: ignore[no-any-return]
-        value = self._answer(self._layer.compute, args, kwargs)
+        call = self._keyed(args, kwargs)
+        if call is None:
+            return self.__wrapped__(*args, **kwargs)
+        value = self._layer.compute(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
         self._recent.clear()  # which may hold the result of before
         return value
 

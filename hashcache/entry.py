@@ -107,8 +107,10 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
     TornEntryError
         It is not one whole entry of this key.
     """
+    # What was compared before need not be touched in a map, if its first bytes were read as well.
+    front = (getattr(data, "start", b"") or data) if checked else data
     try:
-        magic, version, head, about, _, total, found, created, seconds = _FRONT.unpack_from(data)
+        magic, version, head, about, _, total, found, created, seconds = _FRONT.unpack_from(front)
     except struct.error:
         raise _damage(data, key) from None
     if magic != MAGIC or version != VERSION or total != len(data) or found != key:
@@ -121,7 +123,8 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
         raise _damage(data, key)
     try:
         place = _SIZE + head
-        (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
+        text = (front if place <= len(front) else data)[_SIZE:place]
+        (codec, description, sizes), _ = _scan(str(text, "utf-8"), 0)
         if not sizes:
             return codec, Payload(description, ()), created, seconds, total
         view = memoryview(data)
@@ -239,8 +242,11 @@ def _header_is_whole(view: memoryview, end: int, version: int | None = None) -> 
     return xxh3_128_digest(front + view[_SIZE:end].tobytes()) == view[_FRONT.size : _SIZE]
 
 
+_spell = json.JSONEncoder(separators=(",", ":")).encode  # which `json.dumps` makes anew each time
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _spell(value).encode()
 
 
 def _size(frame: Buffer) -> int:

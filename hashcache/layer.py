@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
@@ -90,11 +91,13 @@ class Layer:
             raise ValueError(f"a layer's name has at most {_LONGEST_NAME} characters, not {len(name)}")
         self.name = name
         if cache is not None:  # which no layer of it can be more trusting than
+            self.cache = cache
             pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
             compress = cache.compress if compress is None else compress
         self.form = Form(codec, pickle or "allow", compress, mmap)
         self._salt = salt
-        self._cache = cache
+        self._known_salts: dict[str, list[Part]] = {}  # by version
+        self._known_rows: dict[str, list[list[Any]]] = {}
         self._foreign: set[str] = set()
         self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
         if max_size is not None or max_age is not None:
@@ -105,14 +108,12 @@ class Layer:
         """The codecs of its results, the first to be tried first."""
         return self.form.codecs
 
-    @property
+    @cached_property  # which is asked for several times at every hit
     def cache(self) -> Cache:
         """The cache that this layer keeps its results in."""
-        if self._cache is None:
-            from hashcache.cache import hashcache
+        from hashcache.cache import hashcache
 
-            return hashcache
-        return self._cache
+        return hashcache
 
     def wrap(self, function: Callable[P, R], **options: Unpack[Settings]) -> Cached[P, R]:
         """Return the function with its results kept in this layer; options are those of `hashcache`."""
@@ -140,10 +141,26 @@ class Layer:
 
     def salt_parts(self, version: str) -> list[Part]:
         """Return the parts of a key that do not depend on function or arguments."""
-        return [
+        if version in self._known_salts:
+            return self._known_salts[version]
+        parts = [
             Part("", tag, digest_argument(tag, value).digest, preview(value))
             for tag, value in self._salt_values(version)
         ]
+        if self.has_fixed_salt:
+            self._known_salts[version] = parts
+        return parts
+
+    def salt_rows(self, version: str) -> list[list[Any]]:
+        """Return the same as entries have them."""
+        from hashcache.rows import row_of  # which a call that finds its result does not need
+
+        if version in self._known_rows:
+            return self._known_rows[version]
+        rows = [row_of(part).stored() for part in self.salt_parts(version)]
+        if self.has_fixed_salt:
+            self._known_rows[version] = rows
+        return rows
 
     def _salt_values(self, version: str) -> list[tuple[str, Any]]:
         salt = self._salt() if callable(self._salt) else self._salt
@@ -159,12 +176,13 @@ class Layer:
 
             if (stored := audit.stored_of(call, policy)) is not MISS:
                 return audit.compared(call, policy, stored, self.compute(call, compute, policy))
-        value = self.find(call, policy)
+        seen = self.cache.flights.landed
+        value = self.look_up(call, policy.stats)
         if value is not MISS:
-            return value  # type: ignore[no-any-return]
+            return self._hit(call, value, policy)  # type: ignore[no-any-return]
         lock, again = self._lock_of(call, policy), Counter[str]()
         boarded = self.cache.flights.board(
-            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again), seen
         )
         if isinstance(boarded, Ticket):
             return self.compute(call, compute, policy, boarded)
@@ -182,12 +200,13 @@ class Layer:
 
             stored = audit.stored_of(call, policy)
         if not fresh and stored is MISS:
+            seen = self.cache.flights.landed
             value = self.find(call, policy)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]
             lock, again = self._lock_of(call, policy), Counter[str]()
             boarded = await self.cache.flights.board_task(
-                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again), seen
             )
             if not isinstance(boarded, Ticket):
                 count_wait(policy.stats, again)

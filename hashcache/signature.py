@@ -49,7 +49,7 @@ class Signature:
         self.bind = _binder(str(getattr(function, "__qualname__", "function")), parameters, self.names)
 
     def holds(self, function: Callable[..., Any]) -> bool:
-        """Return whether a function is known to have the very parameters and defaults that this was made of."""
+        """Return whether a function is known to have the parameters and defaults that this was made of."""
         now, then = _made_of(function), self._made_of
         return now is not None and then is not None and len(now) == len(then) and all(map(is_, now, then))
 

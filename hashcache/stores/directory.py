@@ -31,11 +31,13 @@ _LOCKS = "locks"
 _SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
 # A pipe in the place of an entry keeps nobody waiting.
 _READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_MAKING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _LARGE = 65_536  # bytes beyond which a file is mapped
-_SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
+# Nanoseconds after which another change shows in the times of a file: where these are fine, and at all.
+_FINE, _SETTLED = 100_000_000, 2_000_000_000
 _DIGITS = 32  # of a key
 _HEXADECIMAL = frozenset("0123456789abcdef")
 _UNNOTICED = getattr(os, "O_NOATIME", 0)
@@ -49,12 +51,17 @@ class _Map(mmap.mmap):
     state : tuple or None
         Equal for two maps exactly if the file was not changed in between; None for a file so young that
         its times could not tell.
+    start : bytes
+        The first bytes, if they were read before: to look at them in the map takes a page of memory.
     """
 
     state: tuple[int, ...] | None = None
+    start: bytes = b""
 
 
-def _mapped(handle: int, status: os.stat_result, mode: str = "c", length: int = 0) -> _Map | None:
+def _mapped(
+    handle: int, status: os.stat_result, mode: str = "c", length: int = 0, start: bytes = b""
+) -> _Map | None:
     """Map a file, or the first `length` bytes of it; None where that is not wise."""
     if _TRACKED:
         # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
@@ -69,9 +76,18 @@ def _mapped(handle: int, status: os.stat_result, mode: str = "c", length: int = 
         return None
     if _TRACKED:
         _maps.add(found)
-    if time.time_ns() - status.st_ctime_ns > _SETTLED:
+    found.start = start
+    if _is_settled(status.st_ctime_ns, time.time_ns()):
         found.state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
     return found
+
+
+def _is_settled(changed: int, now: int) -> bool:
+    """Whether another change of a file, from now on, shows in the time of its last change.
+
+    Clocks tick a hundred times a second at least. File systems with coarser times leave other digits zero.
+    """
+    return now - changed > (_FINE if changed % 1_000_000 else _SETTLED)
 
 
 _ACCESS = {"c": mmap.ACCESS_COPY, "r": mmap.ACCESS_READ}
@@ -98,6 +114,17 @@ def _read(handle: int, status: os.stat_result) -> bytearray:
                 break
             place += count
     return data
+
+
+def _write(handle: int, pieces: Sequence[Buffer]) -> None:
+    """Write pieces one after the other, and small ones at once."""
+    views = [memoryview(piece) for piece in pieces if len(piece)]
+    if sum(view.nbytes for view in views) <= _LARGE:
+        views = [memoryview(b"".join(views))]
+    for view in views:
+        rest = view.cast("B")
+        while rest:  # one write may stop short of the end
+            rest = rest[os.write(handle, rest) :]
 
 
 def _open_unnoticed(path: str, flags: int = 0) -> int:
@@ -196,7 +223,6 @@ class DirectoryStore:
             else:
                 handle = _open_unnoticed(self._path(name), _READING)
         except (FileNotFoundError, NotADirectoryError):
-            self._exists()  # or something else is in its place
             return None
         try:
             start = os.read(handle, _SMALL if size is None else size)
@@ -205,7 +231,7 @@ class DirectoryStore:
             status = os.fstat(handle)
             if status.st_size <= _LARGE:
                 return start + os.read(handle, _LARGE)
-            return (mode and _mapped(handle, status, mode)) or _read(handle, status)
+            return (mode and _mapped(handle, status, mode, 0, start)) or _read(handle, status)
         finally:
             os.close(handle)
 
@@ -216,7 +242,6 @@ class DirectoryStore:
             # What others put there may be a link.
             handle = os.open(self._path(name), _READING | _NO_LINK)
         except (FileNotFoundError, NotADirectoryError):
-            self._exists()
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
@@ -262,16 +287,17 @@ class DirectoryStore:
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
         try:
             try:
-                file = open(partial, "xb", opener=_private)  # noqa: SIM115  (closed below)
+                handle = os.open(partial, _MAKING, 0o600)
             except FileNotFoundError:
-                self._make_folders(name)
-                file = open(partial, "xb", opener=_private)  # noqa: SIM115
-            with file:
-                for piece in pieces:
-                    file.write(piece)
+                self._make_folders(path)
+                handle = os.open(partial, _MAKING, 0o600)
+            try:
+                _write(handle, pieces)
                 if self._seal is not None:
                     # Not to be written to by the group either: that would change it in place, under maps.
-                    os.fchmod(file.fileno(), 0o640)
+                    os.fchmod(handle, 0o640)
+            finally:
+                os.close(handle)
             os.replace(partial, path)
         except BaseException:  # an interrupted write must not leave its half behind either
             with contextlib.suppress(OSError):
@@ -397,11 +423,20 @@ class DirectoryStore:
             os.makedirs(os.path.dirname(self._root), exist_ok=True)
             self._make_folder(self._root)
 
-    def _make_folders(self, name: str) -> None:
-        folder = self._root
-        # Level by level: os.makedirs gives its mode to the last one only.
-        for part in os.path.dirname(self._path(name))[len(folder) + 1 :].split("/"):
-            folder = f"{folder}/{part}"
+    def _make_folders(self, path: str) -> None:
+        # Level by level: os.makedirs gives its mode to the last one only. Mostly that is all that is missing.
+        folder, above = os.path.dirname(path), []
+        while True:
+            try:
+                self._make_folder(folder)
+                break
+            except FileNotFoundError:
+                above.append(folder)
+                folder = os.path.dirname(folder)
+                if folder == self._root:
+                    self._make_folder(above.pop())
+                    break
+        for folder in reversed(above):
             self._make_folder(folder)
 
     def _make_folder(self, folder: str) -> None:
@@ -463,7 +498,3 @@ def _refusal(root: str, status: os.stat_result) -> OSError:
         f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
         f"shared=True, so that only entries sealed with a key are read"
     )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)
