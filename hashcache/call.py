@@ -85,7 +85,7 @@ class Call:
     def anew(self) -> Call:
         """Return the same call with the key that it has now."""
         found = self.renew()
-        frames = self.layer.prepare(self.function, self.version, self.relax, found)
+        frames = self.layer.salt.prepare(self.function, self.version, self.relax, found)
         arguments = [digest_argument(known.name, known.value, self.relax) for known in self.arguments]
         for argument in arguments:
             frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
@@ -118,7 +118,7 @@ class Call:
     def _list_own_parts(self) -> list[Part]:
         from hashcache.inside import look_inside  # which a call that finds its result does not need
 
-        parts = [*self.layer.salt_parts(self.version)]
+        parts = [*self.layer.salt.parts(self.version)]
         if self.relax:
             text = ",".join(sorted(self.relax))
             parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))

@@ -26,11 +26,11 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
-from hashcache.key import fingerprint_name, group_name
+from hashcache.key import FINGERPRINT_MARK, fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
 from hashcache.mutation import LookBack, describe
 from hashcache.preview import preview
-from hashcache.statistics import BYTES_WRITTEN, SECONDS_SPENT
+from hashcache.statistics import BYTES_WRITTEN, CHANGED, SECONDS_SPENT
 
 if TYPE_CHECKING:
     from hashcache.call import Call, Policy
@@ -227,7 +227,7 @@ class Computation:
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
         call = self._call
-        salt = self._layer.salt_rows(call.version)  # with which the call's own parts begin
+        salt = self._layer.salt.rows(call.version)  # with which the call's own parts begin
         return {
             "key": str(call.key),
             "layer": self._layer.name,
@@ -244,9 +244,12 @@ class Computation:
     def _keep_fingerprint(self) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         found, store = self._call.fingerprint, self._layer.cache.store
-        name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
-        listed = self._layer.listed
+        group = group_name(self._layer.name, self._call.function)
+        name = fingerprint_name(group, found.digest)
+        listed, succeeding = self._layer.listed, self._layer.succeeding
         if not store.size(name) or (name not in listed and self._is_lost(name)):
+            if name not in listed and _has_listings(store, group):
+                succeeding.add(name)
             from hashcache.inside import captured_parts
             from hashcache.rows import row_of
 
@@ -254,6 +257,8 @@ class Computation:
             about = {"parts": rows, "assumptions": list(found.assumptions)}
             store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
         listed.add(name)
+        if name in succeeding:
+            self._policy.stats[CHANGED] += 1
 
     def _is_lost(self, name: str) -> bool:
         """Whether what lies there is of no use to anybody, unlike what another version wrote."""
@@ -263,6 +268,14 @@ class Computation:
             return False
         except (TornEntryError, UntrustedEntryError):
             return True
+
+
+def _has_listings(store: Any, group: str) -> bool:
+    """Whether a store is known to list other fingerprints of a function, with which it had results."""
+    try:
+        return hasattr(store, "visit") and any(name for name, *_ in store.visit(group, FINGERPRINT_MARK))
+    except OSError:
+        return False
 
 
 @functools.cache

@@ -83,7 +83,7 @@ class Cached(Generic[P, R]):
         if options.audit and self._road not in (None, answer_coroutine):
             raise OptionError(f"audit={options.audit!r} does not go with {function!r}, which is a generator")
         self._terms = options.terms()
-        self._has_fixed_salt = layer.has_fixed_salt
+        self._has_fixed_salt = layer.salt.is_fixed
         # Which looks at no stored result.
         self._has_short_road = (
             self._has_fixed_salt and self._road is None and self._terms is None and not options.audit
@@ -253,7 +253,7 @@ class Cached(Generic[P, R]):
         layer, options = self._layer, self._options
         prepared = self._prepared
         if prepared is None or prepared[0] is not found or not self._has_fixed_salt:
-            prepared = found, layer.prepare(self._function, options.version, options.relax, found)
+            prepared = found, layer.salt.prepare(self._function, options.version, options.relax, found)
             self._prepared = prepared
         # Not what another thread may have put there since.
         frames, arguments = prepared[1], []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
 from functools import cached_property
@@ -12,7 +11,6 @@ from hashcache import entry
 from hashcache.call import Call, Policy
 from hashcache.codec import Codec
 from hashcache.computation import Computation, Raised
-from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.errors import (
     CompressionError,
     RefusedCodecError,
@@ -21,14 +19,12 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
-from hashcache.fingerprint import Fingerprint
 from hashcache.form import COMPRESSED, Form, Mmap, Pickle
 from hashcache.key import group_name
 from hashcache.lock import StoreLock, Ticket
-from hashcache.mutation import changed_values, digest_argument
-from hashcache.parts import Part
-from hashcache.preview import preview
+from hashcache.mutation import changed_values
 from hashcache.recent import MISS, is_immutable, size_of
+from hashcache.salt import Salt
 from hashcache.statistics import BYTES_READ, FOUND, SECONDS_SAVED, count_wait
 
 if TYPE_CHECKING:
@@ -42,10 +38,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _LONGEST_NAME = 100
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class Layer:
@@ -95,11 +89,10 @@ class Layer:
             pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
             compress = cache.compress if compress is None else compress
         self.form = Form(codec, pickle or "allow", compress, mmap)
-        self._salt = salt
-        self._known_salts: dict[str, list[Part]] = {}  # by version
-        self._known_rows: dict[str, list[list[Any]]] = {}
+        self.salt = Salt(name, salt)
         self._foreign: set[str] = set()
         self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
+        self.succeeding: set[str] = set()  # those of them that came after others of the same function
         if max_size is not None or max_age is not None:
             self.cache.limit(name, max_size, max_age)
 
@@ -121,51 +114,6 @@ class Layer:
         from hashcache.options import Options
 
         return Cached(function, self, Options.of(options))
-
-    def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
-        """Return what stands for everything in a key but the arguments."""
-        sink = Framed()
-        # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
-        sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
-        for tag, value in self._salt_values(version):
-            sink.write(tag, digest_argument(tag, value).digest)
-        sink.write("function", function.encode("utf-8", "surrogatepass"))
-        sink.write("relax", ",".join(sorted(relax)).encode())
-        sink.write("fingerprint", fingerprint.digest)
-        return frame_head("function", DIGEST_SIZE) + sink.digest()
-
-    @property
-    def has_fixed_salt(self) -> bool:
-        """Whether the salt is the same throughout a process."""
-        return not callable(self._salt)
-
-    def salt_parts(self, version: str) -> list[Part]:
-        """Return the parts of a key that do not depend on function or arguments."""
-        if version in self._known_salts:
-            return self._known_salts[version]
-        parts = [
-            Part("", tag, digest_argument(tag, value).digest, preview(value))
-            for tag, value in self._salt_values(version)
-        ]
-        if self.has_fixed_salt:
-            self._known_salts[version] = parts
-        return parts
-
-    def salt_rows(self, version: str) -> list[list[Any]]:
-        """Return the same as entries have them."""
-        from hashcache.rows import row_of  # which a call that finds its result does not need
-
-        if version in self._known_rows:
-            return self._known_rows[version]
-        rows = [row_of(part).stored() for part in self.salt_parts(version)]
-        if self.has_fixed_salt:
-            self._known_rows[version] = rows
-        return rows
-
-    def _salt_values(self, version: str) -> list[tuple[str, Any]]:
-        salt = self._salt() if callable(self._salt) else self._salt
-        values = [("python", _PYTHON), ("layer", self.name), ("version", version)]
-        return values + [(f"salt {place}", value) for place, value in enumerate(salt)]
 
     # -- the road of one call --------------------------------------------------------------------
 

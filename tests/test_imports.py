@@ -12,7 +12,7 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "statistics"},
+    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "speaker", "statistics"},
     {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
@@ -26,7 +26,7 @@ HASHCACHE = [
     {"form"},
     {"compression"},
     {"arguments"},
-    {"computation"},
+    {"computation", "salt"},
     {"audit"},
     {"layer"},
     {"explain", "roads", "prune"},

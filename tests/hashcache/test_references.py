@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from hashcache import Cache, distributions, hashcache, layer
+from hashcache import Cache, distributions, hashcache, salt
 
 
 class Model:
@@ -59,8 +59,8 @@ def test_minor_versions_of_python_share_a_store_and_no_results(
     own = cache(plus)
     assert own(1) == 2
     with monkeypatch.context() as other:
-        other.setattr(layer, "_PYTHON", "3.99")
-        theirs = cache(plus)
+        other.setattr(salt, "_PYTHON", "3.99")
+        theirs = Cache(cache.location)(plus)
         assert not theirs.is_cached(1)
         assert theirs.explain(1).reason.startswith("python 3.")
         assert theirs(1) == 2
