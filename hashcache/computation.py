@@ -227,7 +227,7 @@ class Computation:
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
         call = self._call
-        salt = self._layer.salt.rows(call.version)  # with which the call's own parts begin
+        salt = self._layer.salt.rows(call.version)  # the first of the call's own parts, where they are known
         return {
             "key": str(call.key),
             "layer": self._layer.name,

@@ -216,8 +216,9 @@ class Cached(Generic[P, R]):
             functions with this name; else of this function in this process.
         details : bool
             With seconds that hits saved and that computing took, bytes read and written, calls that
-            waited for somebody else's result and results that went for a limit. Those of all processes
-            have them in any case.
+            waited for somebody else's result, results that went for a limit, and misses of a function whose
+            code or captured values changed since it had results. Those of all processes have them in any
+            case.
         """
         if not all_processes:
             return long_form(self._stats) if details else dict(short_form(self._stats))

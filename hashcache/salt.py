@@ -64,15 +64,14 @@ class Salt:
         return parts
 
     def rows(self, version: str) -> list[list[Any]]:
-        """Return the same as entries have them."""
+        """Return the same as entries have them; none where they are not the same at another time."""
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
-        if version in self._rows:
-            return self._rows[version]
-        rows = [row_of(part).stored() for part in self.parts(version)]
-        if self.is_fixed:
-            self._rows[version] = rows
-        return rows
+        if version not in self._rows:
+            self._rows[version] = (
+                [row_of(part).stored() for part in self.parts(version)] if self.is_fixed else []
+            )
+        return self._rows[version]
 
     def _values(self, version: str) -> list[tuple[str, Any]]:
         more = self._more() if callable(self._more) else self._more

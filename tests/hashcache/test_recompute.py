@@ -370,3 +370,14 @@ def test_changed_arguments_are_another_key(cache: Cache) -> None:
 def test_repeated_changes_and_kept_arguments_do_not_go_together(cache: Cache) -> None:
     with pytest.raises(OptionError, match="keep_arguments"):
         cache(keep_arguments=True, mutation="replay")(lambda x: x)
+
+
+def test_a_salt_that_changes_is_told_as_it_was(cache: Cache) -> None:
+    salt = [1]
+    cached = Layer("salted", salt=lambda: tuple(salt), cache=cache).wrap(lambda x: x)
+    cached(1)
+    salt[0] = 2
+    cached(1)
+    rows = {header["digest"]: dict(row[:2] for row in header["parts"]) for header in cached.entries()}
+    assert len(rows) == 2
+    assert len({row["salt 0"] for row in rows.values()}) == 2
