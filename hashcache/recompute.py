@@ -71,7 +71,7 @@ def recompute(cache: Cache, prefix: str = "") -> Iterator[Recomputed]:
         header = cache.header(name) if is_result(name) else None
         if header is None:
             continue
-        what = header["layer"], header["function"], header.get("defined", "")
+        what = str(header["layer"]), str(header["function"]), str(header.get("defined", ""))
         if what not in known:
             known[what] = _functions_of(*what)
         functions = known[what]
@@ -121,7 +121,7 @@ def _recomputed(cache: Cache, header: dict[str, Any], cached: Cached[..., Any]) 
         raise _Refused("its result is not read", f"there is no codec {content[0]!r}")
     try:
         difference = compared(cached, call, stored, args, kwargs).difference
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         difference = f"the function raised {type(error).__name__}: {error}"
     return Recomputed(header["key"], DIFFERENT if difference else SAME, difference)
 
@@ -144,7 +144,8 @@ def _functions_of(layer: str, function: str, defined: str) -> list[Cached[..., A
     if isinstance(named, Cached) and _group(named) == group:
         return [named]
     # Under another name than its own, or in a module that had to be named: who asks for this has time.
-    found = [each for each in gc.get_objects() if isinstance(each, Cached) and _group(each) == group]
+    # Not by `isinstance`, which asks proxies what they stand for.
+    found = [each for each in gc.get_objects() if issubclass(type(each), Cached) and _group(each) == group]
     if found:
         return found
     return named if isinstance(named, str) else f"{defined} is no cached function called {function}"
