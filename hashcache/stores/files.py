@@ -44,7 +44,9 @@ def mapped(
     if _TRACKED:
         # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
         if len(_maps) >= _most_maps():
-            return None
+            _maps[:] = [found for found in _maps if found() is not None]
+            if len(_maps) >= _most_maps():
+                return None
         more: dict[str, Any] = {}
     else:
         more = {"trackfd": False}
@@ -53,7 +55,7 @@ def mapped(
     except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
         return None
     if _TRACKED:
-        _maps.add(found)
+        _maps.append(weakref.ref(found))
     found.start = start
     if _is_settled(status.st_ctime_ns, time.time_ns()):
         found.state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
@@ -70,7 +72,8 @@ def _is_settled(changed: int, now: int) -> bool:
 
 _ACCESS = {"c": mmap.ACCESS_COPY, "r": mmap.ACCESS_READ}
 _TRACKED = sys.version_info < (3, 13)
-_maps: weakref.WeakSet[_Map] = weakref.WeakSet()
+# Not a `WeakSet`, whose callbacks would swallow an interrupt. Those that are gone are dropped now and then.
+_maps: list[weakref.ref[_Map]] = []
 
 
 @functools.cache
