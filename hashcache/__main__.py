@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands import explaining, limits, trust
+from hashcache.commands import explaining, limits, trust, verifying
+from hashcache.commands.importing import Refused
 from hashcache.commands.printing import complain, digest_of, say, size_of, table, time_of
 
 
@@ -20,6 +21,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command: Callable[[Cache, argparse.Namespace], int] = options.command
     try:
         return command(cache, options)
+    except Refused as refused:
+        complain(str(refused))
+        return 2
     except OSError as error:
         complain(f"the store at {cache.location} cannot be used: {error}")
         return 2
@@ -46,6 +50,7 @@ def _parser() -> argparse.ArgumentParser:
     ls.set_defaults(command=_ls)
     explaining.add_commands(commands, common)
     limits.add_commands(commands, common, chosen)
+    verifying.add_command(commands, common)
     trust.add_command(commands, common)
     clear = commands.add_parser("clear", parents=[common, chosen], help="delete stored results")
     clear.set_defaults(command=_clear)

@@ -1,11 +1,9 @@
-"""A cache: where results are kept, how it speaks, and the decorator that users call."""
+"""A cache: where results are kept, within what limits, and the decorator that users call."""
 
 from __future__ import annotations
 
 import os
-import sys
-import warnings
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
 from hashcache import canonical, entry
@@ -25,12 +23,12 @@ from hashcache.layer import Layer
 from hashcache.lock import Flights
 from hashcache.options import Options, Settings
 from hashcache.recent import Recent
+from hashcache.speaker import Speaker
 from hashcache.statistics import EVICTED, Statistics
 from hashcache.stores import DirectoryStore, Store
 
 if TYPE_CHECKING:
     from datetime import timedelta
-    from logging import Logger
     from pathlib import Path
 
     from hashcache.limits import LimitedStore
@@ -40,10 +38,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_HERE = os.path.dirname(__file__) + os.sep
-
-
-_INFO = 20  # `logging.INFO`, without loading it
 _PLACING = ("location", "store", "shared", "key_file")  # which make a cache for one function
 _FORMING = ("codec", "pickle", "compress", "mmap")  # which make a layer for one function
 
@@ -61,7 +55,7 @@ class CacheSettings(Settings, total=False):
     mmap: Mmap
 
 
-class Cache:
+class Cache(Speaker):
     """A place for results, callable as a decorator.
 
     Parameters
@@ -128,20 +122,18 @@ class Cache:
             from hashcache.stores.authenticated import AuthenticatedStore
 
             store = AuthenticatedStore(store, key_file)
+        super().__init__(verbose)
         self._location = None if location is None else os.fsdecode(location)
         self._shared, self._key_file = shared, key_file
         self.pickle, self.compress = pickle, compress
         self._store = store
         self._made: Store | None = None  # at the location, once something was looked for
-        self._said: set[Hashable] = set()
-        self._logger: Logger | None = None
         self.recent = Recent(memory)
         self.flights = Flights()
         self.statistics = Statistics(self._beside)
         self._limits: dict[str, tuple[int | None, float | None]] = {}  # by prefix of names
         self._limited: LimitedStore | None = None
         self._functions = Layer("function", cache=self)
-        self.verbose = verbose
         if max_size is not None or max_age is not None:
             self.limit("", max_size, max_age)
 
@@ -172,7 +164,9 @@ class Cache:
     @property
     def store(self) -> Store:
         """The store at the location, which is kept within the limits if there are some."""
-        return self._unlimited() if not self._limits else self._within_limits()
+        if self._limits:
+            return self._within_limits()
+        return self._unlimited() if self._made is None else self._made
 
     def _unlimited(self) -> Store:
         if self._store is not None:
@@ -197,15 +191,6 @@ class Cache:
         import platformdirs
 
         return platformdirs.user_cache_dir("hashcache", appauthor=False)
-
-    @property
-    def verbose(self) -> bool:
-        """Whether computed calls are reported on standard error."""
-        return self._verbose
-
-    @verbose.setter
-    def verbose(self, verbose: bool) -> None:
-        self._verbose = bool(verbose)
 
     # -- limits ----------------------------------------------------------------------------------
 
@@ -348,6 +333,9 @@ class Cache:
             what it is given.
         audit : float
             Part of the hits that are computed again and compared with what is stored, 0 to 1.
+        keep_arguments : bool
+            Whether arguments are stored beside their result, so that ``hashcache verify --recompute`` can
+            compute it again. They take the space that they would take as results.
         max_size, max_age
             What the results of this function may take, as those of `Cache`.
         location, store, shared, key_file, codec, pickle, compress
@@ -400,7 +388,12 @@ class Cache:
     def clear(self, prefix: str = "") -> int:
         """Delete every stored result; return how many there were."""
         self.recent.clear()
-        return sum(self.store.delete(name) and is_result(name) for name in list(self.store.names(prefix)))
+        store, names = self.store, list(self.store.names(prefix))
+        if isinstance(store, DirectoryStore):  # of which others may keep limits
+            from hashcache.limits import delete_all
+
+            return sum(map(is_result, delete_all(store, names)))
+        return sum(store.delete(name) and is_result(name) for name in names)
 
     def header(self, name: str) -> dict[str, Any] | None:
         """Return what an entry says of itself, checked; None if there is none to be read or believed."""
@@ -415,40 +408,6 @@ class Cache:
         if data is not None and entry.header_size(data) > len(data):
             data = self.store.get(name, entry.header_size(data))
         return None if data is None else entry.peek(data)
-
-    # -- speaking --------------------------------------------------------------------------------
-
-    def talks(self) -> bool:
-        """Whether anybody listens to what `log` says."""
-        if self._verbose:
-            return True
-        if self._logger is None:
-            logging = sys.modules.get("logging")  # who has not loaded it has set up no log either
-            if logging is None:
-                return False
-            self._logger = logging.getLogger("hashcache")
-        return self._logger.isEnabledFor(_INFO)
-
-    def log(self, message: str, *arguments: object) -> None:
-        """Say what happened, to the log and, if verbose, to standard error."""
-        import logging
-
-        logging.getLogger("hashcache").info(message, *arguments)
-        if self._verbose and not message.startswith("hit"):
-            sys.stderr.write(f"hashcache: {message % arguments}\n")
-
-    def warn(self, message: str, category: type[Warning]) -> None:
-        """Warn at the line that called into this package."""
-        frame, level = sys._getframe(1), 2
-        while frame.f_back is not None and frame.f_code.co_filename.startswith(_HERE):
-            frame, level = frame.f_back, level + 1
-        warnings.warn(message, category, stacklevel=level)
-
-    def warn_once(self, cause: Hashable, message: str, category: type[Warning]) -> None:
-        """Warn, unless this cause was warned of before."""
-        if cause not in self._said:
-            self._said.add(cause)
-            self.warn(message, category)
 
 
 hashcache = Cache()

@@ -22,13 +22,16 @@ if TYPE_CHECKING:
     from hashcache.terms import Refusal, Terms
 
 
+Given = tuple[tuple[Any, ...], dict[str, Any]]
+
+
 class Call:
     """One call of a cached function, with its key and what the key was made from."""
 
     # Not a dataclass, here and elsewhere: `dataclasses` loads `inspect`, a third of what a first hit took.
     __slots__ = (
-        "arguments", "decoders", "digest", "fingerprint", "function", "layer", "listed", "reach", "refused",
-        "relax", "renew", "short", "terms", "version",
+        "_name", "arguments", "decoders", "digest", "fingerprint", "function", "given", "layer", "listed",
+        "reach", "refused", "relax", "renew", "short", "terms", "version",
     )  # fmt: skip
 
     def __init__(
@@ -43,6 +46,7 @@ class Call:
         relax: tuple[str, ...] = (),
         short: Hashable = None,
     ) -> None:
+        self._name: str | None = None
         self.layer = layer
         self.function = function
         self.digest = digest
@@ -53,6 +57,7 @@ class Call:
         self.relax = relax
         self.short = short  # under which this process may keep a scalar result
         self.decoders: Mapping[str, Callable[[Payload], Any]] | None = None  # beside the layer's codecs
+        self.given: Given | None = None  # with what it was called, where that is to be kept
         self.listed: list[Part] | None = None  # own parts, once they were asked for
         self.reach: Reach | None = None  # what the call can change, where changes are repeated
         self.terms: Terms | None = None  # on which a stored result may be used
@@ -73,17 +78,23 @@ class Call:
     @property
     def name(self) -> str:
         """Where a store keeps the result."""
-        return f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
+        if self._name is None:
+            self._name = f"{group_name(self.layer.name, self.function)}/{self.digest.hex()}"
+        return self._name
 
     def anew(self) -> Call:
         """Return the same call with the key that it has now."""
         found = self.renew()
-        frames = self.layer.prepare(self.function, self.version, self.relax, found)
+        frames = self.layer.salt.prepare(self.function, self.version, self.relax, found)
         arguments = [digest_argument(known.name, known.value, self.relax) for known in self.arguments]
         for argument in arguments:
             frames += frame_head(f"argument {argument.name}", DIGEST_SIZE) + argument.digest
         digest = digest_frames(frames)
-        return Call(self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax)
+        again = Call(
+            self.layer, self.function, digest, self.version, found, arguments, self.renew, self.relax
+        )
+        again.given = self.given
+        return again
 
     def known(self, created: float, seconds: float) -> dict[str, Any]:
         """Return what those who validate a stored result of this call may want to know of it."""
@@ -107,7 +118,7 @@ class Call:
     def _list_own_parts(self) -> list[Part]:
         from hashcache.inside import look_inside  # which a call that finds its result does not need
 
-        parts = self.layer.salt_parts(self.version)
+        parts = [*self.layer.salt.parts(self.version)]
         if self.relax:
             text = ",".join(sorted(self.relax))
             parts.append(Part("", "relax", digest_frame("relax", text.encode()), text))
@@ -150,6 +161,7 @@ class Policy:
         cache_exceptions: tuple[type[Exception], ...] = (),
         lock_timeout: float = 600.0,
         audit: float = 0.0,
+        defined: str = "",
     ) -> None:
         self.mutation = mutation
         self.on_uncacheable = on_uncacheable
@@ -157,4 +169,5 @@ class Policy:
         self.cache_exceptions = cache_exceptions
         self.lock_timeout = lock_timeout
         self.audit = audit
+        self.defined = defined  # where the function is to be found: its module, a colon, its name there
         self.seconds: float | None = None  # how long the last computation took

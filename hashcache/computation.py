@@ -6,13 +6,13 @@ import functools
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 from hashcache import entry
-from hashcache.codec import Payload, encode
+from hashcache.codec import Buffer, Payload, encode
 from hashcache.errors import (
     CompressionError,
     HashCacheError,
@@ -26,11 +26,11 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
-from hashcache.key import fingerprint_name, group_name
+from hashcache.key import FINGERPRINT_MARK, fingerprint_name, group_name
 from hashcache.lock import ABANDONED, FAILED, STORED, Ticket
 from hashcache.mutation import LookBack, describe
 from hashcache.preview import preview
-from hashcache.statistics import BYTES_WRITTEN, SECONDS_SPENT
+from hashcache.statistics import BYTES_WRITTEN, CHANGED, SECONDS_SPENT
 
 if TYPE_CHECKING:
     from hashcache.call import Call, Policy
@@ -124,7 +124,7 @@ class Computation:
             except UnrepeatableError as error:
                 self._say_changed(error.paths, str(error))
                 return
-        encoding = functools.cache(encoding or (lambda: encode(value, self._layer.codecs)))
+        encoding = encoding or (lambda: encode(value, self._layer.codecs))
         self._keep(value, seconds, encoding)
         if self._look_back is not None and self._look_back.filled:
             with suppress(Exception):  # it then is computed again
@@ -163,7 +163,7 @@ class Computation:
             return
         try:
             codec, payload = self._compressed(*encoding())
-            pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds))
+            pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds), self._arguments())
         except (MemoryError, OSError) as error:  # no module can be loaded, say: not for want of a codec
             layer.store_failed("write", error, policy.stats)
             return
@@ -194,6 +194,26 @@ class Computation:
             message = f"the result of {function} is not stored: {reason}"
             self._layer.cache.warn_once((*cause, function), message, UncacheableWarning)
 
+    def _arguments(self) -> Sequence[Buffer]:
+        """Return the arguments as frames, where they are to be kept."""
+        if self._call.given is None:
+            return ()
+        from hashcache.arguments import encode_arguments
+
+        try:
+            return encode_arguments(*self._call.given, self._layer.codecs, self._compressed)
+        except (MemoryError, OSError):
+            raise
+        except Exception as error:  # a value, or a codec of the user's own, may raise anything
+            function = self._call.function
+            self._layer.cache.warn_once(
+                ("arguments", function, str(error)),
+                f"the result of {function} is stored without its arguments ({error}); "
+                f"it cannot be computed again to verify it",
+                UncacheableWarning,
+            )
+            return ()
+
     def _compressed(self, codec: str, payload: Payload) -> Encoded:
         try:
             return self._layer.form.compressed(codec, payload)
@@ -207,24 +227,29 @@ class Computation:
         from hashcache.rows import row_of  # which a call that finds its result does not need
 
         call = self._call
+        salt = self._layer.salt.rows(call.version)  # the first of the call's own parts, where they are known
         return {
             "key": str(call.key),
             "layer": self._layer.name,
             "function": call.function,
+            "defined": self._policy.defined,
             "created": time.time(),
             "seconds": seconds,
             **_computed_by(),
             "result": preview(value),
-            "parts": [row_of(part).stored() for part in call.own_parts()],
+            "parts": [*salt, *(row_of(part).stored() for part in call.own_parts()[len(salt) :])],
             "fingerprint": call.fingerprint.digest.hex(),
         }
 
     def _keep_fingerprint(self) -> None:
         # Beside the results rather than in each: it is the same for all arguments, and can be long.
         found, store = self._call.fingerprint, self._layer.cache.store
-        name = fingerprint_name(group_name(self._layer.name, self._call.function), found.digest)
-        listed = self._layer.listed
+        group = group_name(self._layer.name, self._call.function)
+        name = fingerprint_name(group, found.digest)
+        listed, succeeding = self._layer.listed, self._layer.succeeding
         if not store.size(name) or (name not in listed and self._is_lost(name)):
+            if name not in listed and _has_listings(store, group):
+                succeeding.add(name)
             from hashcache.inside import captured_parts
             from hashcache.rows import row_of
 
@@ -232,6 +257,8 @@ class Computation:
             about = {"parts": rows, "assumptions": list(found.assumptions)}
             store.put(name, entry.pack(found.digest, "", Payload(None, ()), about))
         listed.add(name)
+        if name in succeeding:
+            self._policy.stats[CHANGED] += 1
 
     def _is_lost(self, name: str) -> bool:
         """Whether what lies there is of no use to anybody, unlike what another version wrote."""
@@ -241,6 +268,14 @@ class Computation:
             return False
         except (TornEntryError, UntrustedEntryError):
             return True
+
+
+def _has_listings(store: Any, group: str) -> bool:
+    """Whether a store is known to list other fingerprints of a function, with which it had results."""
+    try:
+        return hasattr(store, "visit") and any(name for name, *_ in store.visit(group, FINGERPRINT_MARK))
+    except OSError:
+        return False
 
 
 @functools.cache

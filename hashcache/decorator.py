@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections import Counter
-from collections.abc import Callable, Hashable, Iterator
+from collections.abc import Callable, Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -55,7 +55,7 @@ class Cached(Generic[P, R]):
     __slots__ = (
         "__dict__", "__weakref__", "_bind", "_fingerprint", "_function", "_has_fixed_salt", "_has_short_road",
         "_heads", "_layer", "_names", "_options", "_policy", "_prepared", "_qualname", "_recent", "_road",
-        "_stats", "_terms",
+        "_signature", "_stats", "_terms",
     )  # fmt: skip
 
     def __init__(self, function: Callable[P, R], layer: Layer, options: Options) -> None:
@@ -75,6 +75,7 @@ class Cached(Generic[P, R]):
             options.cache_exceptions,
             options.lock_timeout,
             options.audit,
+            f"{getattr(function, '__module__', None) or ''}:{self._qualname}",
         )
         self._fingerprint: Fingerprint | None = None
         self._prepared: tuple[Fingerprint, bytes] | None = None
@@ -82,7 +83,7 @@ class Cached(Generic[P, R]):
         if options.audit and self._road not in (None, answer_coroutine):
             raise OptionError(f"audit={options.audit!r} does not go with {function!r}, which is a generator")
         self._terms = options.terms()
-        self._has_fixed_salt = layer.has_fixed_salt
+        self._has_fixed_salt = layer.salt.is_fixed
         # Which looks at no stored result.
         self._has_short_road = (
             self._has_fixed_salt and self._road is None and self._terms is None and not options.audit
@@ -128,7 +129,11 @@ class Cached(Generic[P, R]):
                         return value  # type: ignore[no-any-return]
         if self._road is not None:
             return self._travel(self._road, args, kwargs)  # type: ignore[no-any-return]
-        return self._answer(self._layer.fetch, args, kwargs, found, short)
+        call = self._keyed(args, kwargs, found)
+        if call is None:
+            return self.__wrapped__(*args, **kwargs)
+        call.short = short
+        return self._layer.fetch(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def _travel(self, road: Road, args: tuple[Any, ...], kwargs: dict[str, Any], fresh: bool = False) -> Any:
         """Answer a call of a function that does not simply return."""
@@ -137,20 +142,6 @@ class Cached(Generic[P, R]):
         except TypeError:
             return self.__wrapped__(*args, **kwargs)  # which says at once what does not fit
         return road(self, args, kwargs, fresh)
-
-    def _answer(
-        self,
-        road: Callable[..., R],
-        args: tuple[Any, ...],
-        kwargs: dict[str, Any],
-        found: Fingerprint | None = None,
-        short: Hashable = None,
-    ) -> R:
-        call = self._keyed(args, kwargs, found)
-        if call is None:
-            return self.__wrapped__(*args, **kwargs)
-        call.short = short
-        return road(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
 
     def _keyed(
         self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Fingerprint | None = None
@@ -172,7 +163,10 @@ class Cached(Generic[P, R]):
         """Compute whatever is stored, and store the result."""
         if self._road is not None:
             return self._travel(self._road, args, kwargs, fresh=True)  # type: ignore[no-any-return]
-        value = self._answer(self._layer.compute, args, kwargs)
+        call = self._keyed(args, kwargs)
+        if call is None:
+            return self.__wrapped__(*args, **kwargs)
+        value = self._layer.compute(call, lambda: self.__wrapped__(*args, **kwargs), self._policy)
         self._recent.clear()  # which may hold the result of before
         return value
 
@@ -222,8 +216,9 @@ class Cached(Generic[P, R]):
             functions with this name; else of this function in this process.
         details : bool
             With seconds that hits saved and that computing took, bytes read and written, calls that
-            waited for somebody else's result and results that went for a limit. Those of all processes
-            have them in any case.
+            waited for somebody else's result, results that went for a limit, and misses of a function whose
+            code or captured values changed since it had results. Those of all processes have them in any
+            case.
         """
         if not all_processes:
             return long_form(self._stats) if details else dict(short_form(self._stats))
@@ -249,7 +244,8 @@ class Cached(Generic[P, R]):
                 found = self._renew()
                 # The defaults may have changed with the function, and calls are bound with them: before
                 # another thread can find the new fingerprint.
-                self._prepare()
+                if not self._signature.holds(self.__wrapped__):
+                    self._prepare()
                 self._fingerprint = found
         try:
             values = self._bind(*args, **kwargs)
@@ -258,7 +254,7 @@ class Cached(Generic[P, R]):
         layer, options = self._layer, self._options
         prepared = self._prepared
         if prepared is None or prepared[0] is not found or not self._has_fixed_salt:
-            prepared = found, layer.prepare(self._function, options.version, options.relax, found)
+            prepared = found, layer.salt.prepare(self._function, options.version, options.relax, found)
             self._prepared = prepared
         # Not what another thread may have put there since.
         frames, arguments = prepared[1], []
@@ -278,12 +274,14 @@ class Cached(Generic[P, R]):
             layer, self._function, digest, options.version, found, arguments, self._renew, options.relax
         )
         call.terms = self._terms
+        if options.keep_arguments:
+            call.given = args, kwargs
         if reach is not None:
             call.replays(reach)
         return call
 
     def _prepare(self) -> None:
-        signature = Signature(self.__wrapped__, self._options.ignore)
+        self._signature = signature = Signature(self.__wrapped__, self._options.ignore)
         self._bind, self._names = signature.bind, signature.names
         self._heads = [frame_head(f"argument {name}", DIGEST_SIZE) for name in signature.names]
 

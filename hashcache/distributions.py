@@ -26,12 +26,44 @@ def _roots() -> tuple[tuple[str, ...], tuple[str, ...]]:
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     library = {os.path.dirname(os.__file__), os.path.join(sys.base_exec_prefix, sys.platlibdir, version)}
     library |= {os.path.join(folder, "lib-dynload") for folder in library}
+    # In an order that is the same in every process: of two versions of a package one is taken.
+    return tuple(sorted(packages)), tuple(sorted(library))
 
-    def normal(names: set[str]) -> tuple[str, ...]:
-        both = {os.path.abspath(name) for name in names} | {os.path.realpath(name) for name in names}
-        return tuple(sorted(name + os.sep for name in both))
 
-    return normal(packages), normal(library)
+@functools.lru_cache(maxsize=1)
+def _marks() -> dict[str | tuple[int, int], bool]:
+    """Return whether a root is one of packages, by its name and by its device and number there."""
+    found: dict[str | tuple[int, int], bool] = {}
+    packages, library = _roots()
+    for folder in (*library, *packages):
+        name = os.path.abspath(folder)
+        found[name] = found[_mark(name)] = folder in packages
+    return found
+
+
+def _mark(folder: str) -> str | tuple[int, int]:
+    try:
+        status = os.stat(folder)
+    except (OSError, ValueError):  # inside an archive, say
+        return folder
+    return status.st_dev, status.st_ino
+
+
+@functools.lru_cache(maxsize=4096)
+def _root_above(folder: str) -> tuple[str, bool] | None:
+    """Return the nearest folder, this one or one above, that is a root, and whether it is of packages.
+
+    By what the folders are, not by how they are called: links lead to them, and to resolve all links takes
+    several times as long as to look at the few folders on the way up.
+    """
+    marks = _marks()
+    if folder in marks:
+        return folder, marks[folder]
+    mark = _mark(folder)
+    if mark in marks:
+        return folder, marks[mark]
+    above = os.path.dirname(folder)
+    return None if above == folder else _root_above(above)
 
 
 @functools.lru_cache(maxsize=4096)
@@ -48,13 +80,15 @@ def origin_of_file(filename: str) -> str | None:
     if filename.startswith("<frozen "):
         return PYTHON
     path = os.path.abspath(filename)
-    packages, library = _roots()
-    for root in packages:  # first, since site-packages usually lies inside the library's folder
-        if path.startswith(root):
-            top = path[len(root) :].split(os.sep, 1)[0].split(".", 1)[0]
-            version = version_of(top)
-            return None if version is None else f"{top} {version}"
-    return PYTHON if path.startswith(library) else None
+    found = _root_above(os.path.dirname(path))
+    if found is None:
+        return None
+    root, is_of_packages = found
+    if not is_of_packages:
+        return PYTHON
+    top = path[len(root) :].lstrip(os.sep).split(os.sep, 1)[0].split(".", 1)[0]
+    version = version_of(top)
+    return None if version is None else f"{top} {version}"
 
 
 def origin_of_module(name: str) -> str | None:

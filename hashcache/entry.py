@@ -14,7 +14,7 @@ Layout, all integers little-endian (documented for other readers in docs/on-disk
     64 16  xxh3-128 over the first 64 bytes, the head and the provenance
     80     head: JSON in UTF-8, what a reader of the value needs: [codec, description, lengths of frames]
     ...    provenance: JSON in UTF-8, everything else that is known of it
-    ...    frames, each at a multiple of 64 bytes
+    ...    frames, each at a multiple of 64 bytes; then those of the arguments, if the provenance lists them
     ... 16 xxh3-128 over everything before
 """
 
@@ -49,7 +49,9 @@ Content = tuple[str, Payload, float, float, int]
 _scan: Any = json.JSONDecoder().scan_once  # type: ignore[attr-defined]  # a fifth of what `json.loads` takes
 
 
-def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> list[Buffer]:
+def pack(
+    key: bytes, codec: str, payload: Payload, about: dict[str, Any], arguments: Sequence[Buffer] = ()
+) -> list[Buffer]:
     """Return an entry as the buffers to write one after the other.
 
     Parameters
@@ -62,16 +64,20 @@ def pack(key: bytes, codec: str, payload: Payload, about: dict[str, Any]) -> lis
     about : dict
         Whatever else is known of it, as JSON can hold it; ``"created"`` and ``"seconds"``, if they are
         there, say when it was made and how long that took, in seconds.
+    arguments : sequence of buffer
+        Kept beside the result; who reads the result alone sees nothing of them.
     """
     sizes = [_size(frame) for frame in payload.frames]
     times = [float(about.get(name, 0.0)) for name in _TIMES]
     rest = {name: value for name, value in about.items() if name not in _TIMES}
+    if arguments:
+        rest["arguments"] = [_size(frame) for frame in arguments]
     head, provenance = _json([codec, payload.description, sizes]), _json(rest)
     frames: list[Buffer] = []
     place = _SIZE + len(head) + len(provenance)
-    for frame, size in zip(payload.frames, sizes, strict=True):
+    for frame in (*payload.frames, *arguments):
         frames += [bytes(-place % _ALIGNMENT), frame]
-        place += -place % _ALIGNMENT + size
+        place += -place % _ALIGNMENT + _size(frame)
     front = _FRONT.pack(MAGIC, VERSION, len(head), len(provenance), 0, place + _SUM, key, *times)
     texts = head + provenance
     start = front + xxh3_128_digest(front + texts) + texts
@@ -101,8 +107,10 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
     TornEntryError
         It is not one whole entry of this key.
     """
+    # What was compared before need not be touched in a map, if its first bytes were read as well.
+    front = (getattr(data, "start", b"") or data) if checked else data
     try:
-        magic, version, head, about, _, total, found, created, seconds = _FRONT.unpack_from(data)
+        magic, version, head, about, _, total, found, created, seconds = _FRONT.unpack_from(front)
     except struct.error:
         raise _damage(data, key) from None
     if magic != MAGIC or version != VERSION or total != len(data) or found != key:
@@ -115,7 +123,8 @@ def unpack(data: Any, key: bytes, checked: bool = False) -> Content:
         raise _damage(data, key)
     try:
         place = _SIZE + head
-        (codec, description, sizes), _ = _scan(str(data[_SIZE:place], "utf-8"), 0)
+        text = (front if place <= len(front) else data)[_SIZE:place]
+        (codec, description, sizes), _ = _scan(str(text, "utf-8"), 0)
         if not sizes:
             return codec, Payload(description, ()), created, seconds, total
         view = memoryview(data)
@@ -150,6 +159,23 @@ def peek(data: Any) -> dict[str, Any]:
         return {**provenance, **times, **said}
     except _SENSELESS as error:
         raise TornEntryError("its header makes no sense") from error
+
+
+def arguments_of(data: Any) -> list[memoryview] | None:
+    """Return the frames of the arguments kept in an entry that `unpack` found whole; None if none were."""
+    view, header = memoryview(data), peek(data)
+    if "arguments" not in header:
+        return None
+    _, _, head, about, *_ = _FRONT.unpack_from(view)
+    place, frames = _SIZE + head + about, []
+    try:
+        for size in (*header["frames"], *header["arguments"]):
+            place += -place % _ALIGNMENT
+            frames.append(view[place : place + size])
+            place += size
+    except _SENSELESS as error:
+        raise TornEntryError("its header makes no sense") from error
+    return frames[len(header["frames"]) :]
 
 
 def size_of(pieces: Sequence[Buffer]) -> int:
@@ -216,8 +242,11 @@ def _header_is_whole(view: memoryview, end: int, version: int | None = None) -> 
     return xxh3_128_digest(front + view[_SIZE:end].tobytes()) == view[_FRONT.size : _SIZE]
 
 
+_spell = json.JSONEncoder(separators=(",", ":")).encode  # which `json.dumps` makes anew each time
+
+
 def _json(value: Any) -> bytes:
-    return json.dumps(value, separators=(",", ":")).encode()
+    return _spell(value).encode()
 
 
 def _size(frame: Buffer) -> int:

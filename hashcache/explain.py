@@ -95,6 +95,14 @@ def why_computed(cache: Cache, header: dict[str, Any]) -> tuple[str, tuple[str, 
     return ("never computed before", ()) if nearest is None else _told(nearest[1], [*own, *captured])
 
 
+def changed_since(cache: Cache, header: dict[str, Any], call: Call) -> tuple[str, ...]:
+    """Return how the key of a call differs from that of a stored result."""
+    from hashcache.rows import row_of
+
+    own, captured = rows_of(cache, header)
+    return _told([*own, *captured] if captured else [], list(map(row_of, call.parts())))[1]
+
+
 def rows_of(cache: Cache, header: dict[str, Any]) -> tuple[list[Row], list[Row]]:
     """Return the rows of a stored result: its own, and those of its fingerprint."""
     from hashcache.rows import read_rows

@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal
 
 from hashcache.codec import CODECS, Codec, Payload
-from hashcache.entry import Content
 from hashcache.errors import OptionError, RefusedCodecError, UnencodableError
 from hashcache.recent import MISS
 
@@ -44,17 +43,27 @@ class Form:
             if value not in _CHOICES[option]:
                 choices = ", ".join(map(repr, _CHOICES[option]))
                 raise OptionError(f"{option}={value!r}; it can be one of {choices}")
-        self.codecs: Sequence[Codec] = CODECS if codec is None else [codec, *CODECS]
-        self.runs_nothing = pickle == "never"
-        if self.runs_nothing:
-            self.codecs = [_Refused(one) if _may_run_code(one) else one for one in self.codecs]
-        self._codec_of = {one.name: one for one in reversed(self.codecs)}
+        self._use(CODECS if codec is None else [codec, *CODECS], pickle == "never")
         self.mmap = mmap
         self.level: int | None = None
         if compress is not None:
             from hashcache.compression import level_of
 
             self.level = level_of(compress)
+
+    def _use(self, codecs: Sequence[Codec], runs_nothing: bool) -> None:
+        if runs_nothing:
+            codecs = [_Refused(one) if _may_run_code(one) else one for one in codecs]
+        self.codecs: Sequence[Codec] = codecs
+        self.runs_nothing = runs_nothing
+        self._codec_of = {one.name: one for one in reversed(codecs)}
+
+    def without_pickle(self) -> Form:
+        """Return the same form without the codecs that can run code."""
+        form = Form(mmap=self.mmap)
+        form.level = self.level
+        form._use(self.codecs, True)
+        return form
 
     def compressed(self, codec: str, payload: Payload) -> tuple[str, Payload]:
         """Return an encoded value as it is to be written; raise `CompressionError` if that cannot be."""
@@ -64,13 +73,13 @@ class Form:
 
         return compressed(codec, payload, self.level)
 
-    def expanded(self, content: Content) -> Content:
+    def expanded(self, codec: str, payload: Payload) -> tuple[str, Payload]:
         """Return what was read as its codec wrote it; raise `CompressionError` if that cannot be."""
-        if content[0] != COMPRESSED:
-            return content
+        if codec != COMPRESSED:
+            return codec, payload
         from hashcache.compression import expanded
 
-        return (*expanded(content[1]), *content[2:])
+        return expanded(payload)
 
     def refuses(self, codec: str) -> bool:
         """Whether results of a codec are not read."""

@@ -51,7 +51,6 @@ class Guards:
         self._classes: list[tuple[type, tuple[Any, ...]]] = []
         self._absent: list[str] = []
         self._checks = 0
-        self._compiled: Callable[[], bool] | None = None
 
     def global_(self, function: types.FunctionType, name: str) -> Any:
         """Return what the function finds under a global name, or none; hold while it finds that."""
@@ -98,14 +97,12 @@ class Guards:
 
     def hold(self) -> bool:
         """Return whether every name still leads to the object that was there."""
-        if self._compiled is not None:
-            return self._compiled()
         if self.volatile:
             return False
         self._checks += 1
         if self._checks > _OFTEN:
-            self._compiled = self._compile()
-            return self._compiled()
+            compiled = self.__dict__["hold"] = self._compile()  # from now on in place of this method
+            return compiled()
         return (
             all(
                 scope.find(name) is value

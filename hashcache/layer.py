@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterator, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
 
 from hashcache import entry
 from hashcache.call import Call, Policy
 from hashcache.codec import Codec
 from hashcache.computation import Computation, Raised
-from hashcache.digest import DIGEST_SIZE, Framed, frame_head
 from hashcache.errors import (
     CompressionError,
     RefusedCodecError,
@@ -20,14 +19,12 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
-from hashcache.fingerprint import Fingerprint
 from hashcache.form import COMPRESSED, Form, Mmap, Pickle
 from hashcache.key import group_name
 from hashcache.lock import StoreLock, Ticket
-from hashcache.mutation import changed_values, digest_argument
-from hashcache.parts import Part
-from hashcache.preview import preview
+from hashcache.mutation import changed_values
 from hashcache.recent import MISS, is_immutable, size_of
+from hashcache.salt import Salt
 from hashcache.statistics import BYTES_READ, FOUND, SECONDS_SAVED, count_wait
 
 if TYPE_CHECKING:
@@ -41,10 +38,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _LONGEST_NAME = 100
-_PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
 
 class Layer:
@@ -90,13 +85,14 @@ class Layer:
             raise ValueError(f"a layer's name has at most {_LONGEST_NAME} characters, not {len(name)}")
         self.name = name
         if cache is not None:  # which no layer of it can be more trusting than
+            self.cache = cache
             pickle = cache.pickle if pickle is None or cache.pickle == "never" else pickle
             compress = cache.compress if compress is None else compress
         self.form = Form(codec, pickle or "allow", compress, mmap)
-        self._salt = salt
-        self._cache = cache
+        self.salt = Salt(name, salt)
         self._foreign: set[str] = set()
         self.listed: set[str] = set()  # fingerprints whose listing was found whole and trusted, or written
+        self.succeeding: set[str] = set()  # those of them that came after others of the same function
         if max_size is not None or max_age is not None:
             self.cache.limit(name, max_size, max_age)
 
@@ -105,14 +101,12 @@ class Layer:
         """The codecs of its results, the first to be tried first."""
         return self.form.codecs
 
-    @property
+    @cached_property  # which is asked for several times at every hit
     def cache(self) -> Cache:
         """The cache that this layer keeps its results in."""
-        if self._cache is None:
-            from hashcache.cache import hashcache
+        from hashcache.cache import hashcache
 
-            return hashcache
-        return self._cache
+        return hashcache
 
     def wrap(self, function: Callable[P, R], **options: Unpack[Settings]) -> Cached[P, R]:
         """Return the function with its results kept in this layer; options are those of `hashcache`."""
@@ -120,30 +114,6 @@ class Layer:
         from hashcache.options import Options
 
         return Cached(function, self, Options.of(options))
-
-    def prepare(self, function: str, version: str, relax: tuple[str, ...], fingerprint: Fingerprint) -> bytes:
-        """Return what stands for everything in a key but the arguments."""
-        sink = Framed()
-        # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
-        sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
-        for part in self.salt_parts(version):
-            sink.write(part.tag, part.digest)
-        sink.write("function", function.encode("utf-8", "surrogatepass"))
-        sink.write("relax", ",".join(sorted(relax)).encode())
-        sink.write("fingerprint", fingerprint.digest)
-        return frame_head("function", DIGEST_SIZE) + sink.digest()
-
-    @property
-    def has_fixed_salt(self) -> bool:
-        """Whether the salt is the same throughout a process."""
-        return not callable(self._salt)
-
-    def salt_parts(self, version: str) -> list[Part]:
-        """Return the parts of a key that do not depend on function or arguments."""
-        salt = self._salt() if callable(self._salt) else self._salt
-        values = [("python", _PYTHON), ("layer", self.name), ("version", version)]
-        values += [(f"salt {place}", value) for place, value in enumerate(salt)]
-        return [Part("", tag, digest_argument(tag, value).digest, preview(value)) for tag, value in values]
 
     # -- the road of one call --------------------------------------------------------------------
 
@@ -154,12 +124,13 @@ class Layer:
 
             if (stored := audit.stored_of(call, policy)) is not MISS:
                 return audit.compared(call, policy, stored, self.compute(call, compute, policy))
-        value = self.find(call, policy)
+        seen = self.cache.flights.landed
+        value = self.look_up(call, policy.stats)
         if value is not MISS:
-            return value  # type: ignore[no-any-return]
+            return self._hit(call, value, policy)  # type: ignore[no-any-return]
         lock, again = self._lock_of(call, policy), Counter[str]()
         boarded = self.cache.flights.board(
-            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
+            call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again), seen
         )
         if isinstance(boarded, Ticket):
             return self.compute(call, compute, policy, boarded)
@@ -177,12 +148,13 @@ class Layer:
 
             stored = audit.stored_of(call, policy)
         if not fresh and stored is MISS:
+            seen = self.cache.flights.landed
             value = self.find(call, policy)
             if value is not MISS:
                 return value  # type: ignore[no-any-return]
             lock, again = self._lock_of(call, policy), Counter[str]()
             boarded = await self.cache.flights.board_task(
-                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again)
+                call.name, lock, policy.lock_timeout, lambda: self._look_again(call, again), seen
             )
             if not isinstance(boarded, Ticket):
                 count_wait(policy.stats, again)
@@ -322,7 +294,7 @@ class Layer:
                 recent.put(("checked", name), state, 0)
             if found[0] != COMPRESSED:
                 return found, len(data)
-            found = self.form.expanded(found)
+            found = (*self.form.expanded(found[0], found[1]), *found[2:])
             return found, sum(map(len, found[1].frames)) + len(data)
         except UntrustedEntryError as error:
             stats["untrusted"] += 1

@@ -17,8 +17,9 @@ import os
 import random
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
@@ -284,6 +285,40 @@ def _unlink(path: str) -> None:
         os.unlink(path)
     except OSError:
         return
+
+
+def delete_all(store: DirectoryStore, names: Sequence[str]) -> list[str]:
+    """Delete names, and note it for all limits that other processes keep; return those that were there.
+
+    Raises
+    ------
+    OSError
+        Something cannot be deleted.
+    """
+    sizes = {name: status.st_size for name in names if (status := store.status(name)) is not None}
+    deleted = []
+    try:
+        for name in sizes:
+            if store.delete(name):
+                deleted.append(name)
+    finally:
+        with suppress(OSError):  # a hint, that whoever lists what is left corrects
+            _note_deleted(store, {name: sizes[name] for name in deleted})
+    return deleted
+
+
+def _note_deleted(store: DirectoryStore, sizes: Mapping[str, int]) -> None:
+    folder = store.beside("sizes")
+    if folder is None or not os.path.isdir(folder):
+        return
+    for limit in os.listdir(folder):
+        prefix = "" if limit == "all" else limit.replace(".", "/") + "/"
+        shrunk = [0] * len(BEGINNINGS)
+        for name, size in sizes.items():
+            if name.startswith(prefix):
+                shrunk[slot_of(name)] -= size
+        if any(shrunk):
+            Ledger(f"{folder}/{limit}").update(partial(add, grown=shrunk))
 
 
 class LimitedStore:

@@ -103,11 +103,17 @@ class Flights:
 
     def _renew(self) -> None:
         """Start anew in a forked child: no other thread computes anything there."""
+        self.landed = 0  # how many ended, so that who has looked before knows whether to look again
         self._going: dict[str, _Flight] = {}
         self._guard = threading.RLock()  # a ticket that is collected while it is held ends by it too
 
     def board(
-        self, name: str, take: Callable[[], StoreLock | None] | None, timeout: float, look: Callable[[], Any]
+        self,
+        name: str,
+        take: Callable[[], StoreLock | None] | None,
+        timeout: float,
+        look: Callable[[], Any],
+        seen: int = -1,
     ) -> Any:
         """Return a ticket to compute, or what `look` found while others computed.
 
@@ -121,8 +127,10 @@ class Flights:
             Seconds after which to wait no longer.
         look : callable
             Looks whether the result is there; returns it or `MISS`.
+        seen : int
+            What `landed` was before somebody looked and found nothing.
         """
-        boarding = self._boarding(name, take, time.monotonic() + timeout)
+        boarding = self._boarding(name, take, time.monotonic() + timeout, seen)
         pause = _FIRST_PAUSE
         try:
             while True:
@@ -143,12 +151,17 @@ class Flights:
             boarding.close()
 
     async def board_task(
-        self, name: str, take: Callable[[], StoreLock | None] | None, timeout: float, look: Callable[[], Any]
+        self,
+        name: str,
+        take: Callable[[], StoreLock | None] | None,
+        timeout: float,
+        look: Callable[[], Any],
+        seen: int = -1,
     ) -> Any:
         """Do the same as `board`, while the event loop runs on."""
         import asyncio
 
-        boarding = self._boarding(name, take, time.monotonic() + timeout)
+        boarding = self._boarding(name, take, time.monotonic() + timeout, seen)
         pause = _FIRST_PAUSE
         try:
             while True:
@@ -166,7 +179,9 @@ class Flights:
         finally:
             boarding.close()
 
-    def _boarding(self, name: str, take: Callable[[], StoreLock | None] | None, deadline: float) -> _Boarding:
+    def _boarding(
+        self, name: str, take: Callable[[], StoreLock | None] | None, deadline: float, seen: int
+    ) -> _Boarding:
         """Yield what to wait for, None being another process, after which to look; return a ticket.
 
         Whoever closes it has found a result.
@@ -194,7 +209,8 @@ class Flights:
                     yield None
             except Exception:
                 lock = None  # no locks are to be had there
-            yield _NOW  # somebody may have been faster
+            if take is not None or self.landed != seen:
+                yield _NOW  # somebody may have been faster
             # Whoever was waited for, and lives, has ended without a result.
             mine_alone = not waited or lock is None or lock.was_left
         except BaseException:  # found, or interrupted: the others look again, and one of them computes
@@ -212,6 +228,7 @@ class Flights:
     def _land(self, name: str, flight: _Flight, outcome: str) -> None:
         flight.outcome = outcome
         with self._guard:
+            self.landed += 1
             if self._going.get(name) is flight:
                 del self._going[name]
         flight.done.set()

@@ -34,6 +34,7 @@ class Settings(TypedDict, total=False):
     expires: timedelta | float | None
     validate: Callable[..., Any] | None
     audit: float
+    keep_arguments: bool
     max_size: Size | None
     max_age: timedelta | float | None
 
@@ -54,6 +55,7 @@ class Options(NamedTuple):
     expires: timedelta | float | None = None
     validate: Callable[..., Any] | None = None
     audit: float = 0.0
+    keep_arguments: bool = False
     max_size: Size | None = None
     max_age: timedelta | float | None = None
 
@@ -93,6 +95,10 @@ class Options(NamedTuple):
         if self.mutation == "replay" and (self.validate is not None or self.audit):
             # To read such a result is to change the arguments, after which it cannot be refused any more.
             raise OptionError("validate= and audit= do not go with mutation='replay'")
+        if self.mutation == "replay" and self.keep_arguments:
+            raise OptionError(
+                "keep_arguments= does not go with mutation='replay', whose results are not computed again"
+            )
 
     def terms(self) -> Terms | None:
         """Return on what terms a stored result may be used; None if on any."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import types
 from collections.abc import Callable, Iterable, Mapping
+from operator import is_
 from typing import Any, NamedTuple
 
 from hashcache.errors import OptionError
@@ -36,6 +37,7 @@ class Signature:
     """
 
     def __init__(self, function: Callable[..., Any], ignore: tuple[str, ...] = ()) -> None:
+        self._made_of = _made_of(function)
         parameters = _parameters(function)
         unknown = sorted(set(ignore) - {parameter.name for parameter in parameters})
         if unknown:
@@ -45,6 +47,18 @@ class Signature:
             )
         self.names = tuple(parameter.name for parameter in parameters if parameter.name not in ignore)
         self.bind = _binder(str(getattr(function, "__qualname__", "function")), parameters, self.names)
+
+    def holds(self, function: Callable[..., Any]) -> bool:
+        """Return whether a function is known to have the parameters and defaults that this was made of."""
+        now, then = _made_of(function), self._made_of
+        return now is not None and then is not None and len(now) == len(then) and all(map(is_, now, then))
+
+
+def _made_of(function: Callable[..., Any]) -> tuple[Any, ...] | None:
+    if type(function) is not types.FunctionType:
+        return None
+    keyword_defaults = function.__kwdefaults__ or {}  # which can be changed in place
+    return (function.__code__, function.__defaults__, *keyword_defaults, *keyword_defaults.values())
 
 
 class _Parameter(NamedTuple):

@@ -7,6 +7,7 @@ at the end of the process. A process that is killed loses what it counted since.
 
 from __future__ import annotations
 
+import atexit
 import os
 import sys
 import weakref
@@ -19,7 +20,8 @@ from typing import Any
 FOUND = "found"  # hits whose entry was looked at, so that it is known what they saved
 SECONDS_SAVED, SECONDS_SPENT = "seconds_saved", "seconds_spent"
 BYTES_READ, BYTES_WRITTEN, WAITED, EVICTED = "bytes_read", "bytes_written", "waited", "evicted"
-DETAILS = (SECONDS_SAVED, SECONDS_SPENT, BYTES_READ, BYTES_WRITTEN, WAITED, EVICTED)
+CHANGED = "changed"  # misses of a function that had results before, and none with this code and these values
+DETAILS = (SECONDS_SAVED, SECONDS_SPENT, BYTES_READ, BYTES_WRITTEN, WAITED, EVICTED, CHANGED)
 _HIDDEN = frozenset({FOUND, *DETAILS})
 
 _FORMAT = 1
@@ -109,8 +111,6 @@ class Statistics:
             from multiprocessing.util import Finalize  # such processes end without `atexit`
 
             Finalize(None, _flushing(weakref.ref(self)), exitpriority=0)
-        import atexit
-
         atexit.register(_flushing(weakref.ref(self)))
 
     def flush_if_due(self) -> None:

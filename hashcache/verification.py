@@ -68,20 +68,19 @@ def verify(
     HashCacheError
         The function is one whose stored results cannot be looked at without more ado.
     """
-    if cached._road not in (None, answer_generator):
-        raise HashCacheError(f"{call.function} has to be awaited, which verify cannot")
-    if call.reach is not None:
-        raise HashCacheError(
-            f"{call.function} repeats changes, which would change what it is called with here"
-        )
+    prepare(cached, call)
     layer = cached._layer
-    if cached._road is answer_generator:
-        call.decoders = {YIELDED: lambda payload: _items(payload, layer.codecs)}
-    call.terms = None  # whether it may be used is not the question
     layer.cache.recent.discard(call.name)  # nor what this process remembers
     stored = layer.look_up(call, Counter())
     if stored is MISS:
         return Verification(str(call.key), MISS, None)
+    return compared(cached, call, stored, args, kwargs)
+
+
+def compared(
+    cached: Cached[..., Any], call: Call, stored: Any, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> Verification:
+    """Return a stored value beside what the function returns now."""
     stored = stored.error if type(stored) is Raised else stored
     try:
         computed = cached.__wrapped__(*args, **kwargs)
@@ -90,6 +89,19 @@ def verify(
     except cached._options.cache_exceptions as error:
         computed = error
     return Verification(str(call.key), stored, computed)
+
+
+def prepare(cached: Cached[..., Any], call: Call) -> None:
+    """Let a stored result be looked at; raise `HashCacheError` where that takes more than a look."""
+    if cached._road not in (None, answer_generator):
+        raise HashCacheError(f"{call.function} has to be awaited, which verify cannot")
+    if call.reach is not None:
+        raise HashCacheError(
+            f"{call.function} repeats changes, which would change what it is called with here"
+        )
+    if cached._road is answer_generator:
+        call.decoders = {YIELDED: lambda payload: _items(payload, cached._layer.codecs)}
+    call.terms = None  # whether it may be used is not the question
 
 
 def _items(payload: Payload, codecs: Any) -> list[Any]:

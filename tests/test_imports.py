@@ -12,7 +12,7 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "statistics"},
+    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "speaker", "statistics"},
     {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
@@ -25,7 +25,8 @@ HASHCACHE = [
     {"replay"},
     {"form"},
     {"compression"},
-    {"computation"},
+    {"arguments"},
+    {"computation", "salt"},
     {"audit"},
     {"layer"},
     {"explain", "roads", "prune"},
@@ -33,7 +34,7 @@ HASHCACHE = [
     {"verification"},
     {"bound"},
     {"decorator"},
-    {"cache"},
+    {"cache", "recompute"},
     {"commands", "__init__"},
     {"__main__"},
 ]

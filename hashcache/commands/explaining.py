@@ -5,9 +5,7 @@ from __future__ import annotations
 import argparse
 import ast
 import contextlib
-import importlib
 import json
-import os
 import re
 import sys
 from collections.abc import Sequence
@@ -15,6 +13,7 @@ from typing import Any
 
 from hashcache.bound import BoundCached
 from hashcache.cache import Cache, hashcache
+from hashcache.commands.importing import Refused, import_module
 from hashcache.commands.printing import complain, digest_of, say, size_of, time_of
 from hashcache.decorator import Cached
 from hashcache.errors import HashCacheError
@@ -101,10 +100,6 @@ def _list(cache: Cache, header: dict[str, Any]) -> None:
 # -- calls -------------------------------------------------------------------------------------------
 
 
-class _Refused(Exception):
-    """What was asked for cannot be had; says why."""
-
-
 def _explain_call(options: argparse.Namespace) -> int:
     # The function looks for its results where its own cache says, which by default is here.
     if options.location is not None:
@@ -116,8 +111,8 @@ def _explain_call(options: argparse.Namespace) -> int:
             with contextlib.redirect_stdout(sys.stderr):  # whatever the module says when it is asked
                 explanation = function.explain(*args, **kwargs)
         except HashCacheError as error:  # the arguments do not fit, or something has no canonical form
-            raise _Refused(f"this call has no key: {error}") from None
-    except _Refused as refused:
+            raise Refused(f"this call has no key: {error}") from None
+    except Refused as refused:
         complain(str(refused))
         return FAILED
     say(json.dumps(_fields(explanation), indent=2) if options.json else str(explanation))
@@ -133,13 +128,13 @@ def _literals(arguments: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
         try:
             value = ast.literal_eval(text)
         except (ValueError, SyntaxError, TypeError, MemoryError, RecursionError):
-            raise _Refused(
+            raise Refused(
                 f"{text} is not a Python literal such as 3, '\"text\"', [1, 2] or None; text needs quotes"
             ) from None
         if named:
             kwargs[named[1]] = value
         elif kwargs:
-            raise _Refused(f"{text} stands after an argument with a name")
+            raise Refused(f"{text} stands after an argument with a name")
         else:
             args.append(value)
     return args, kwargs
@@ -148,23 +143,16 @@ def _literals(arguments: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
 def _function(target: str) -> Cached[..., Any] | BoundCached[..., Any]:
     name, colon, path = target.partition(":")
     if not (colon and name and path):
-        raise _Refused(f"{target} is neither a key (hexadecimal digits) nor module:function")
-    sys.path.insert(0, os.getcwd())  # as `python -m` has it
-    try:
-        with contextlib.redirect_stdout(sys.stderr):
-            found: Any = importlib.import_module(name)
-    except (Exception, SystemExit) as error:  # whatever the module raises when it is run
-        raise _Refused(f"module {name} cannot be imported: {type(error).__name__}: {error}") from None
-    finally:
-        sys.path.remove(os.getcwd())
+        raise Refused(f"{target} is neither a key (hexadecimal digits) nor module:function")
+    found: Any = import_module(name)
     for place, step in enumerate(path.split(".")):
         try:
             found = getattr(found, step)
         except AttributeError:
             owner = ".".join([name, *path.split(".")[:place]])
-            raise _Refused(f"{owner} has no {step}") from None
+            raise Refused(f"{owner} has no {step}") from None
     if not isinstance(found, (Cached, BoundCached)):
-        raise _Refused(f"{target} is not a cached function; decorate it with hashcache")
+        raise Refused(f"{target} is not a cached function; decorate it with hashcache")
     return found
 
 

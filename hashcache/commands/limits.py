@@ -1,19 +1,17 @@
-"""`hashcache prune` and `hashcache verify`: what has to go, and what is whole."""
+"""`hashcache prune`: what has to go; and what `hashcache info` tells of what was counted."""
 
 from __future__ import annotations
 
 import argparse
 import json
-from collections import Counter
 from datetime import timedelta
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands.printing import complain, say, size_of, table
+from hashcache.commands.printing import say, size_of
 from hashcache.errors import HashCacheError
 from hashcache.policy import bytes_of
 from hashcache.prune import Gone, Pruned
-from hashcache.reading import Reading, read_all
 from hashcache.statistics import long_form, summed
 
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
@@ -34,14 +32,6 @@ def add_commands(commands: Any, common: argparse.ArgumentParser, chosen: argpars
     prune.add_argument("--unused-for", type=_length, help="results that were not used for longer go")
     prune.add_argument("--dry-run", action="store_true", help="say what would go and why, and delete nothing")
     prune.set_defaults(command=_prune)
-    verify = commands.add_parser(
-        "verify",
-        parents=[common],
-        help="read every entry and say which are whole",
-        description="Read every byte of every entry. The status is 1 if one is damaged.",
-    )
-    verify.add_argument("--layer", help="only this layer, such as function, graph or trace")
-    verify.set_defaults(command=_verify)
 
 
 def _size(text: str) -> int:
@@ -97,34 +87,6 @@ def _fields(pruned: Pruned) -> dict[str, Any]:
         "kept": pruned.kept,
         "size": pruned.size,
     }
-
-
-def _verify(cache: Cache, options: argparse.Namespace) -> int:
-    layers: dict[str, Counter[str]] = {}
-    damaged: list[Reading] = []
-    for reading in read_all(cache, options.layer or ""):
-        row = layers.setdefault(reading.name.partition("/")[0], Counter())
-        row[reading.state] += 1
-        row["bytes"] += reading.size
-        if reading.state == "damaged":
-            damaged.append(reading)
-    if options.json:
-        told = [reading._asdict() for reading in damaged]
-        say(
-            json.dumps(
-                {"layers": {name: dict(row) for name, row in layers.items()}, "damaged": told}, indent=2
-            )
-        )
-        return 1 if damaged else 0
-    columns = ("whole", "damaged", "of another version", "not trusted", "foreign")
-    rows = [
-        [name, *(str(row[state]) for state in columns), size_of(row["bytes"])]
-        for name, row in sorted(layers.items())
-    ]
-    table(["layer", *columns, "size"], rows)
-    for reading in damaged:
-        complain(f"{reading.name} is damaged: {reading.reason}")
-    return 1 if damaged else 0
 
 
 def counted(cache: Cache) -> dict[str, Any] | None:

@@ -4,19 +4,15 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import functools
-import mmap
 import os
 import stat
-import sys
-import time
-import weakref
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from hashcache.codec import Buffer
 from hashcache.errors import UntrustedEntryError
 from hashcache.key import FINGERPRINT_MARK
+from hashcache.stores import files
 from hashcache.stores.base import Data
 
 if TYPE_CHECKING:
@@ -29,83 +25,12 @@ _FORMAT = "v1"
 _SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
 _LOCKS = "locks"
 _SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
-# A pipe in the place of an entry keeps nobody waiting.
-_READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
+_MAKING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
 _PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
-_LARGE = 65_536  # bytes beyond which a file is mapped
-_SETTLED = 2_000_000_000  # nanoseconds after which another change shows in the times of a file
 _DIGITS = 32  # of a key
 _HEXADECIMAL = frozenset("0123456789abcdef")
-_UNNOTICED = getattr(os, "O_NOATIME", 0)
-
-
-class _Map(mmap.mmap):
-    """A map of a file, to which writing changes nobody else's bytes, or is not possible.
-
-    Attributes
-    ----------
-    state : tuple or None
-        Equal for two maps exactly if the file was not changed in between; None for a file so young that
-        its times could not tell.
-    """
-
-    state: tuple[int, ...] | None = None
-
-
-def _mapped(handle: int, status: os.stat_result, mode: str = "c", length: int = 0) -> _Map | None:
-    """Map a file, or the first `length` bytes of it; None where that is not wise."""
-    if _TRACKED:
-        # Up to Python 3.12 each map keeps a file open, and a program needs some for itself.
-        if len(_maps) >= _most_maps():
-            return None
-        more: dict[str, Any] = {}
-    else:
-        more = {"trackfd": False}
-    try:
-        found = _Map(handle, length, access=_ACCESS[mode], **more)
-    except (OSError, ValueError):  # a file system without maps, too many maps, an empty file
-        return None
-    if _TRACKED:
-        _maps.add(found)
-    if time.time_ns() - status.st_ctime_ns > _SETTLED:
-        found.state = (status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns)
-    return found
-
-
-_ACCESS = {"c": mmap.ACCESS_COPY, "r": mmap.ACCESS_READ}
-_TRACKED = sys.version_info < (3, 13)
-_maps: weakref.WeakSet[_Map] = weakref.WeakSet()
-
-
-@functools.cache
-def _most_maps() -> int:
-    import resource
-
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
-
-
-def _read(handle: int, status: os.stat_result) -> bytearray:
-    length = status.st_size
-    data = bytearray(length)
-    os.lseek(handle, 0, os.SEEK_SET)
-    with open(handle, "rb", buffering=0, closefd=False) as file:
-        place = 0
-        while place < length:  # one read may stop short of the end
-            count = file.readinto(memoryview(data)[place:])
-            if not count:
-                break
-            place += count
-    return data
-
-
-def _open_unnoticed(path: str, flags: int = 0) -> int:
-    """Open a file for a look at what it says of itself, which is no use of it."""
-    try:
-        return os.open(path, _READING | flags | _UNNOTICED)
-    except PermissionError:  # it is somebody else's
-        return os.open(path, _READING | flags)
 
 
 def _listed(folder: str) -> Iterator[os.DirEntry[str]]:
@@ -146,11 +71,15 @@ class DirectoryStore:
     ) -> None:
         if key_file is not None and not shared:
             raise ValueError("a key seals entries where they are shared: pass shared=True with it")
-        root = os.path.expanduser(os.fsdecode(location))
+        root = os.fsdecode(location)
         if root.startswith("~"):
-            raise ValueError(f"nothing says where the home directory of {root} is")
+            root = os.path.expanduser(root)
+            if root.startswith("~"):
+                raise ValueError(f"nothing says where the home directory of {root} is")
+        if not os.path.isabs(root):
+            root = os.path.join(os.getcwd(), root)
         # Without a slash at its end, which would lead through a link unseen.
-        self._root = os.path.join(os.getcwd(), root).rstrip("/") or "/"
+        self._root = root.rstrip("/") or "/"
         self._format = _SHARED_FORMAT if shared else _FORMAT
         self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
@@ -188,20 +117,19 @@ class DirectoryStore:
             return self._get_sealed(self._seal, name, size, mode)
         try:
             if size is None:
-                handle = os.open(self._path(name), _READING)
+                handle = os.open(self._path(name), files.READING)
             else:
-                handle = _open_unnoticed(self._path(name), _READING)
+                handle = files.open_unnoticed(self._path(name), files.READING)
         except (FileNotFoundError, NotADirectoryError):
-            self._exists()  # or something else is in its place
             return None
         try:
             start = os.read(handle, _SMALL if size is None else size)
             if size is not None or len(start) < _SMALL:  # most entries, with as few calls as can be
                 return start
             status = os.fstat(handle)
-            if status.st_size <= _LARGE:
-                return start + os.read(handle, _LARGE)
-            return (mode and _mapped(handle, status, mode)) or _read(handle, status)
+            if status.st_size <= files.LARGE:
+                return start + os.read(handle, files.LARGE)
+            return (mode and files.mapped(handle, status, mode, 0, start)) or files.read(handle, status)
         finally:
             os.close(handle)
 
@@ -210,9 +138,8 @@ class DirectoryStore:
 
         try:
             # What others put there may be a link.
-            handle = os.open(self._path(name), _READING | _NO_LINK)
+            handle = os.open(self._path(name), files.READING | _NO_LINK)
         except (FileNotFoundError, NotADirectoryError):
-            self._exists()
             return None
         except OSError as error:
             if error.errno == errno.ELOOP:
@@ -228,15 +155,15 @@ class DirectoryStore:
             # A map shows what becomes of the file. Only a file that nobody else can write to stays what it
             # was when its seal was compared; any other is copied first.
             own = status.st_uid == self._owner and not status.st_mode & 0o022
-            if mode and size is None and own and length > _LARGE:
-                found = _mapped(handle, status, mode, length)
+            if mode and size is None and own and length > files.LARGE:
+                found = files.mapped(handle, status, mode, length)
                 if found is not None:
                     if found.state is None or self._checked.get(name) != found.state:
                         seal.check(name, found, os.pread(handle, SEAL_SIZE, length))
                         if found.state is not None:
                             self._checked[name] = found.state
                     return found
-            data = _read(handle, status)
+            data = files.read(handle, status)
         finally:
             os.close(handle)
         end = bytes(data[length:])
@@ -244,7 +171,7 @@ class DirectoryStore:
         seal.check(name, data, end)
         if size is not None:
             return bytes(data[:size])
-        return bytes(data) if length <= _LARGE else data  # of a small entry copies are made, as of any
+        return bytes(data) if length <= files.LARGE else data  # of a small entry copies are made, as of any
 
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
@@ -258,16 +185,17 @@ class DirectoryStore:
         partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
         try:
             try:
-                file = open(partial, "xb", opener=_private)  # noqa: SIM115  (closed below)
+                handle = os.open(partial, _MAKING, 0o600)
             except FileNotFoundError:
-                self._make_folders(name)
-                file = open(partial, "xb", opener=_private)  # noqa: SIM115
-            with file:
-                for piece in pieces:
-                    file.write(piece)
+                self._make_folders(path)
+                handle = os.open(partial, _MAKING, 0o600)
+            try:
+                files.write(handle, pieces)
                 if self._seal is not None:
                     # Not to be written to by the group either: that would change it in place, under maps.
-                    os.fchmod(file.fileno(), 0o640)
+                    os.fchmod(handle, 0o640)
+            finally:
+                os.close(handle)
             os.replace(partial, path)
         except BaseException:  # an interrupted write must not leave its half behind either
             with contextlib.suppress(OSError):
@@ -289,12 +217,12 @@ class DirectoryStore:
         from pathlib import Path
 
         root = self.location / self._format
-        for folder, subfolders, files in os.walk(root / prefix):
+        for folder, subfolders, found in os.walk(root / prefix):
             subfolders.sort()
             parts = Path(folder).relative_to(root).parts
             if len(parts) != 3:  # layer, group, first two digits
                 continue
-            for file in sorted(files):
+            for file in sorted(found):
                 if "." not in file:
                     yield "/".join((parts[0], parts[1], parts[2] + file))
 
@@ -320,7 +248,7 @@ class DirectoryStore:
     def front(self, name: str, size: int) -> bytes:
         """Return the first bytes under `name`, whoever wrote them: a hint, and nothing to make a value of."""
         try:
-            handle = _open_unnoticed(self._path(name), _NO_LINK)
+            handle = files.open_unnoticed(self._path(name), _NO_LINK)
         except OSError:
             return b""
         try:
@@ -393,11 +321,20 @@ class DirectoryStore:
             os.makedirs(os.path.dirname(self._root), exist_ok=True)
             self._make_folder(self._root)
 
-    def _make_folders(self, name: str) -> None:
-        folder = self._root
-        # Level by level: os.makedirs gives its mode to the last one only.
-        for part in os.path.dirname(self._path(name))[len(folder) + 1 :].split("/"):
-            folder = f"{folder}/{part}"
+    def _make_folders(self, path: str) -> None:
+        # Level by level: os.makedirs gives its mode to the last one only. Mostly that is all that is missing.
+        folder, above = os.path.dirname(path), []
+        while True:
+            try:
+                self._make_folder(folder)
+                break
+            except FileNotFoundError:
+                above.append(folder)
+                folder = os.path.dirname(folder)
+                if folder == self._root:
+                    self._make_folder(above.pop())
+                    break
+        for folder in reversed(above):
             self._make_folder(folder)
 
     def _make_folder(self, folder: str) -> None:
@@ -459,7 +396,3 @@ def _refusal(root: str, status: os.stat_result) -> OSError:
         f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
         f"shared=True, so that only entries sealed with a key are read"
     )
-
-
-def _private(path: str, flags: int) -> int:
-    return os.open(path, flags, 0o600)

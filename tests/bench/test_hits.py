@@ -21,9 +21,7 @@ pytestmark = [pytest.mark.bench, pytest.mark.filterwarnings("ignore")]  # of the
 RATE, SCALE, NAME, PAIR, NOTHING = 1, 2.0, "x", (1, 2), None
 
 
-SETTLED = (
-    2.1  # seconds after which a mapped entry is compared with its checksum once a process, not at every hit
-)
+SETTLED = 0.2  # seconds; then a mapped entry is compared with its checksum once a process, not at every hit
 
 
 def helper(x: Any) -> Any:

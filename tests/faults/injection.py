@@ -17,7 +17,8 @@ from typing import Any
 from subjects import Report, Subject, answer, damaged_entries, files, leftovers, open_files
 
 from hashcache import Cache, DirectoryStore, entry
-from hashcache.stores import directory, file_lock
+from hashcache.stores import file_lock
+from hashcache.stores import files as store_files
 
 CODES = ("ENOSPC", "EIO", "EACCES", "EROFS", "EMFILE", "EINTR", "ENOLCK")
 ERRORS: dict[str, Callable[[], BaseException]] = {
@@ -134,7 +135,7 @@ class Faults:
             return File(target, *args, **kwargs) if here else real_open(target, *args, **kwargs)
 
         places: list[tuple[Any, str, Any]] = [(os, name, self.counted) for name in _ON_PATHS + _ON_HANDLES]
-        places += [(fcntl, "flock", self.counted), (directory, "_Map", self.counted)]
+        places += [(fcntl, "flock", self.counted), (store_files, "_Map", self.counted)]
         places += [(file_lock, "FileIO", self.counted)]
         places += [(entry, name, self.in_memory) for name in _IN_MEMORY]
         before = [getattr(holder, name) for holder, name, _ in places]

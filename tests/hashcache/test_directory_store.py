@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import builtins
 import errno
 import importlib.util
 import os
@@ -123,21 +122,9 @@ def failing_at(step: int, error: BaseException) -> Iterator[list[str]]:
 
         return run
 
-    class File:
-        def __init__(self, *args: Any, **kwargs: Any) -> None:
-            self.file = builtins.open(*args, **kwargs)  # noqa: SIM115
-            self.write = counted("write", self.file.write)
-
-        def __enter__(self) -> File:
-            return self
-
-        def __exit__(self, *raised: object) -> None:
-            self.file.close()
-
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("mkdir", "open", "replace"):
+        for name in ("mkdir", "open", "write", "replace"):
             patch.setattr(os, name, counted(name, getattr(os, name)))
-        patch.setattr(directory, "open", File, raising=False)
         yield begun
 
 

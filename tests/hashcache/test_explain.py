@@ -429,9 +429,12 @@ folder, store, phase = sys.argv[1:]
 (packages, library), told = distributions._roots(), {}
 for name in sorted(os.listdir(folder)):
     place = os.path.join(folder, name)
-    mine = os.path.join(place, "site-packages") + os.sep
+    mine = os.path.join(place, "site-packages")
     distributions._roots = lambda: ((mine, *packages), library)
-    for cached in (distributions.origin_of_file, distributions.version_of, distributions._installed):
+    for cached in (
+        distributions.origin_of_file, distributions.version_of, distributions._installed,
+        distributions._marks, distributions._root_above,
+    ):
         cached.cache_clear()
     for module in ("main", "model", "other", "toolbox"):
         sys.modules.pop(module, None)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import mmap
 import os
-import time
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ import pytest
 from faulty import said, stored
 
 from hashcache import Cache, Cached, StoreWarning
-from hashcache.stores import directory
+from hashcache.stores import files
 
 N = 100_000
 
@@ -28,8 +27,8 @@ def cached(
 ) -> Cached[..., Any]:
     """The function with one result stored long ago."""
     if not request.param:
-        monkeypatch.setattr(directory, "_mapped", lambda *file: None)
-    monkeypatch.setattr(directory, "_SETTLED", 0)
+        monkeypatch.setattr(files, "mapped", lambda *file: None)
+    monkeypatch.setattr(files, "_is_settled", lambda *times: True)
     function = Cache(location)(numbers)
     function(2.0)
     return function
@@ -90,16 +89,24 @@ def test_a_young_entry_is_compared_with_its_checksum_at_every_hit(location: Path
     data[-100] ^= 1
     path.write_bytes(data)
     os.utime(path, ns=(status.st_atime_ns, status.st_mtime_ns))
-    assert time.time_ns() - path.stat().st_ctime_ns < directory._SETTLED
+    assert not files._is_settled(path.stat().st_ctime_ns, path.stat().st_ctime_ns + 10**7)
     value, categories = said(lambda: function(2.0))
     assert value["a"][1] == 2.0
     assert categories == [StoreWarning]
 
 
+def test_when_another_change_of_a_file_would_show() -> None:
+    fine, coarse = 10**18 + 123_456_789, 10**18 + 120_000_000
+    for changed, least in ((fine, 10**8), (coarse, 2 * 10**9)):
+        assert not files._is_settled(changed, changed + least)
+        assert files._is_settled(changed, changed + least + 1)
+        assert not files._is_settled(changed, changed - 10**12), "clocks go back"
+
+
 def test_maps_leave_most_files_to_the_program(location: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "_TRACKED", True)
-    most = len(directory._maps) + 3
-    monkeypatch.setattr(directory, "_most_maps", lambda: most)
+    monkeypatch.setattr(files, "_TRACKED", True)
+    most = sum(found() is not None for found in files._maps) + 3
+    monkeypatch.setattr(files, "_most_maps", lambda: most)
     function = Cache(location)(numbers)
     function(2.0)
     held = [function(2.0) for _ in range(6)]

@@ -17,7 +17,7 @@ import numpy as np
 import pytest
 from xxhash import xxh3_128_digest
 
-from hashcache import Cache, DirectoryStore, OptionError, StoreWarning, UncacheableWarning, entry
+from hashcache import Cache, DirectoryStore, Layer, OptionError, StoreWarning, UncacheableWarning, entry
 from hashcache.__main__ import main
 from hashcache.codec import Payload
 from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, add, correct
@@ -268,6 +268,22 @@ def keep(stores: list[LimitedStore]) -> None:
 def test_the_ledger_is_right_while_one_keeps_it(location: Path) -> None:
     keep([limited(location, max_size="1 GB")])
     assert sum(ledger(location)) == total(location)
+
+
+def test_who_clears_without_a_limit_notes_it_for_those_who_keep_one(location: Path) -> None:
+    limited = Cache(location, max_size=10**6, memory=0)
+    for layer in ("one", "other"):
+        cached = Layer(layer, cache=limited, max_size=10**6).wrap(lambda n: bytes(n))
+        for n in range(100, 140):
+            cached(n)
+    for limiter in limited._within_limits().limiters:
+        limiter.settle()
+    assert sum(ledger(location)) == total(location)
+    assert Cache(location).clear("one") == 40
+    assert 0 < sum(ledger(location)) == total(location)
+    assert sum(Ledger(str(location / "sizes" / "one")).update(lambda slots: None)) == 0
+    assert Cache(location).clear() == 40
+    assert sum(ledger(location)) == total(location) == 0
 
 
 def test_the_ledger_is_nearly_right_while_all_keep_it(location: Path) -> None:

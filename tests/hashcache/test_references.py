@@ -6,10 +6,12 @@ import copy
 import os
 import pickle
 import sysconfig
+from pathlib import Path
 
+import numpy as np
 import pytest
 
-from hashcache import Cache, distributions, hashcache, layer
+from hashcache import Cache, distributions, hashcache, salt
 
 
 class Model:
@@ -57,8 +59,8 @@ def test_minor_versions_of_python_share_a_store_and_no_results(
     own = cache(plus)
     assert own(1) == 2
     with monkeypatch.context() as other:
-        other.setattr(layer, "_PYTHON", "3.99")
-        theirs = cache(plus)
+        other.setattr(salt, "_PYTHON", "3.99")
+        theirs = Cache(cache.location)(plus)
         assert not theirs.is_cached(1)
         assert theirs.explain(1).reason.startswith("python 3.")
         assert theirs(1) == 2
@@ -70,6 +72,19 @@ def test_installed_code_is_where_python_says_that_it_is() -> None:
     packages, library = distributions._roots()
     paths = sysconfig.get_paths()
     for name, roots in {"purelib": packages, "platlib": packages, "stdlib": library}.items():
-        assert any(f"{paths[name]}{os.sep}".startswith(root) for root in roots), name
+        folder = os.path.realpath(paths[name])
+        assert any(f"{folder}{os.sep}".startswith(os.path.realpath(root) + os.sep) for root in roots), name
     compiled = os.path.join(sysconfig.get_config_var("DESTSHARED") or paths["stdlib"], "_json.so")
     assert distributions.origin_of_file(compiled) == distributions.PYTHON
+
+
+def test_installed_code_is_known_by_whatever_link_leads_to_it(tmp_path: Path) -> None:
+    link, project = tmp_path / "link", tmp_path / "project"
+    link.symlink_to(os.path.dirname(os.path.dirname(np.__file__)), target_is_directory=True)
+    project.mkdir()
+    expected = distributions.origin_of_file(np.__file__)
+    assert expected == f"numpy {np.__version__}"
+    assert distributions.origin_of_file(str(link / "numpy" / "__init__.py")) == expected
+    assert distributions.origin_of_file(str(project / "numpy" / "__init__.py")) is None
+    assert distributions.origin_of_file(str(tmp_path / "lib" / "python3" / "os.py")) is None
+    assert distributions.origin_of_file(os.__file__) == distributions.PYTHON

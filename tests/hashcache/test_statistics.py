@@ -282,3 +282,25 @@ def test_info_tells_what_all_processes_counted(
     assert "so far:   2 hits saved" in capsys.readouterr().out
     assert main(["info", "--json"]) == 0
     assert json.loads(capsys.readouterr().out)["statistics"]["hits"] == 2
+
+
+def test_misses_after_a_change_are_told_from_those_of_something_new(location: Path) -> None:
+    def made(rate: float) -> Any:
+        def scaled(x: int) -> float:
+            return rate * x
+
+        return Cache(location)(scaled)
+
+    first, again, edited, back = made(1.0), made(1.0), made(2.0), made(1.0)
+    for cached, calls, changed in (
+        (first, (1, 2), 0),
+        (again, (3,), 0),
+        (edited, (1, 2, 1), 2),
+        (back, (4,), 0),
+    ):
+        for x in calls:
+            cached(x)
+        assert cached.stats(details=True)["changed"] == changed
+    assert edited.stats() == {"hits": 1, "misses": 2}
+    edited._layer.cache.statistics.flush()
+    assert back.stats(all_processes=True)["changed"] == 2

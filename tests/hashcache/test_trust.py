@@ -29,7 +29,7 @@ from hashcache import (
     entry,
 )
 from hashcache.errors import KeyFileError, UntrustedEntryError
-from hashcache.stores import directory, seal
+from hashcache.stores import files, seal
 from hashcache.stores.authenticated import AuthenticatedStore
 
 A, B = "function/0123456789abcdef/" + "a" * 32, "function/0123456789abcdef/" + "b" * 32
@@ -392,7 +392,7 @@ def test_a_file_that_others_can_write_to_is_copied_before_its_seal_is_compared(p
 
 
 def test_a_seal_is_compared_again_once_the_file_changed(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "_SETTLED", 0)
+    monkeypatch.setattr(files, "_is_settled", lambda *times: True)
     compared: list[int] = []
     check = seal.Seal.check
     monkeypatch.setattr(seal.Seal, "check", lambda *args: [compared.append(1), check(*args)][1])
@@ -452,7 +452,7 @@ def test_mmap_none_reads(place: Path) -> None:
 
 
 def test_mmap_r_without_maps_is_read_only_too(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(directory, "_mapped", lambda *file: None)
+    monkeypatch.setattr(files, "mapped", lambda *file: None)
     cached = Cache(place)(mmap="r")(numbers)
     cached(2.0)
     assert not cached(2.0)["a"].flags.writeable
