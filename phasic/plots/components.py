@@ -17,23 +17,13 @@ def levels(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     The level of a component is the number of components on the longest path from it to absorption. The
     starting vertex is a component of its own.
     """
-    arrays, trace = graph.arrays, graph.trace
-    absorbing = np.flatnonzero(np.diff(arrays.offsets)[1:] == 0) + 1
-    component = np.zeros(arrays.n_vertices, np.int64)
-    component[absorbing] = np.arange(absorbing.size)
-    sizes = np.diff(trace.bounds)
-    component[trace.order] = absorbing.size + np.repeat(np.arange(sizes.size), sizes)
-    count = absorbing.size + sizes.size
-    component[0] = count
-    source = np.repeat(component, np.diff(arrays.offsets))
-    edges = [(source, component[arrays.targets])]
-    edges.append((np.full(arrays.start_targets.size, count), component[arrays.start_targets]))
-    pairs = np.unique(np.concatenate([np.stack(pair, axis=1) for pair in edges]), axis=0)
-    level = np.zeros(count + 1, np.int64)
-    for a, b in pairs.tolist():  # sorted by source, and edges lead to the same or an earlier component
-        if a != b:
-            level[a] = max(level[a], level[b] + 1)
-    return np.concatenate([np.ones(absorbing.size, np.int64), sizes, [1]]), level
+    components = graph.scc_decomposition()
+    last = len(components) - 1
+    level = np.zeros(len(components), np.int64)
+    for component in reversed(components.sccs_in_topo_order()):
+        following = [last - index for index in component.outgoing_scc_edges()]
+        level[last - component.index()] = level[following].max(initial=-1) + 1
+    return np.array(components.scc_sizes()[::-1], np.int64), level
 
 
 def tiles(
