@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phasic.plots.style import text_color_on
+
 if TYPE_CHECKING:
     from phasic.graph import Graph
 
@@ -37,6 +39,7 @@ def tiles(
 ) -> Any:
     """Draw the tiles; parameters as those of `Pictures.plot_scc_decomp`."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_hex
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -63,8 +66,9 @@ def tiles(
     ax.set_yticks(
         np.arange(rows) + 0.5, [f"L{row} ({int((level == row).sum())})" for row in range(rows)], fontsize=8
     )
-    ax.set_xlabel("vertices")
-    for side in ("top", "right", "left"):
+    ax.set_xticks([])
+    ax.set_xlabel("width: number of vertices")
+    for side in ("top", "right", "left", "bottom"):
         ax.spines[side].set_visible(False)
     inches = ax.get_window_extent().width / ax.figure.dpi
     for text in ax.texts:
@@ -74,7 +78,7 @@ def tiles(
         if 0.09 * len(label) <= inches * int(size) / (widest + 1.0):  # about a twelfth of an inch a letter
             text.set_text(label)
             text.set_fontsize(8)
-            text.set_color("white" if sum(colors(int(index) / max(1, sizes.size - 1))[:3]) < 1.8 else "black")
+            text.set_color(text_color_on(to_hex(colors(int(index) / max(1, sizes.size - 1)))))
     if title:
         ax.set_title(f"{sizes.size} components in {rows} levels, the widest of {widest} vertices")
     return ax
