@@ -438,8 +438,7 @@ def test_factors_of_a_normalized_graph_are_rewards():
 
 
 def test_settings_and_caches():
-    set_log_level("WARNING")
-    with configure(graph_cache=True, parallel_elimination=True):
+    with set_log_level("WARNING"), configure(graph_cache=True, parallel_elimination=True):
         assert Graph(coalescent).expectation() == pytest.approx(1.5)
     for _ in range(2):
         assert Graph(coalescent, graph_cache=True).expectation() == pytest.approx(1.5)
