@@ -105,7 +105,8 @@ class Component:
     def outgoing_scc_edges(self) -> list[int]:
         """Return the indices of the components that an edge leads to from here."""
         links = self._all._links
-        return [int(target) for target in links[links[:, 0] == self._index, 1]]
+        first, end = np.searchsorted(links[:, 0], [self._index, self._index + 1])
+        return [int(target) for target in links[first:end, 1]]
 
     def __len__(self) -> int:
         return self.size()

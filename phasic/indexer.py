@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from phasic.arrays import Integers
 from phasic.errors import GraphError, OutOfRangeError
-from phasic.properties import Property, PropertySet, check_distinct, check_name, record
+from phasic.properties import Property, PropertySet, check_distinct, check_name, named, record
 
 
 class StateIndexer:
@@ -108,11 +108,12 @@ class StateIndexer:
         """Return the names of the slots in order."""
         return [entry for entry in self._layout if isinstance(entry, str)]
 
-    def props_to_index(self, pset_name: Any = None, props: Any = None, **values: int) -> int:
-        """Return the index in the state of a combination of properties.
+    def props_to_index(self, pset_name: Any = None, props: Any = None, **values: int) -> Any:
+        """Return the index in the state of a combination of properties, or of all that have these.
 
-        The set is named first, or found by the names of the properties. Values are keywords, a mapping
-        or an array.
+        The set is named first, or found by the names of the properties. Values are keywords, a mapping,
+        a record of `index_to_props` or an array; see `PropertySet.props_to_index`, which returns an array
+        where a property is left out.
 
         Raises
         ------
@@ -122,21 +123,18 @@ class StateIndexer:
         if pset_name is not None and not isinstance(pset_name, str):
             pset_name, props = None, pset_name
         sets = self.property_sets()
+        names = {*(named(props) or ()), *values}
         if pset_name is not None:
             found = [entry for entry in sets if entry.name == pset_name]
-        elif isinstance(props, Mapping) or props is None:
-            names = {*(props or {}), *values}
+        elif names:
             found = [entry for entry in sets if set(entry.property_dict) == names]
+            found = found or [entry for entry in sets if set(entry.property_dict) > names]
             if not found and len(sets) == 1:
                 found = sets  # which says what is wrong
         else:
             found = sets
         if len(found) != 1:
-            asked = (
-                repr(pset_name)
-                if pset_name is not None
-                else f"properties {sorted({*(props or ()), *values})}"
-            )
+            asked = repr(pset_name) if pset_name is not None else f"properties {sorted(names)}"
             problem = "no property set is, or has," if not found else "several property sets have"
             raise GraphError(f"{problem} {asked}; name one of {[entry.name for entry in sets]}")
         return self.index_ranges[found[0].name][0] + found[0].props_to_index(props, **values)

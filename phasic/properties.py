@@ -101,32 +101,61 @@ class PropertySet:
         """Number of combinations: the entries that the set takes in a state."""
         return math.prod(entry.base for entry in self.properties)
 
-    def props_to_index(self, props: Any = None, **values: int) -> int:
-        """Return the number of a combination, given as keywords, a mapping, or values in order.
+    def props_to_index(self, props: Any = None, **values: int) -> Any:
+        """Return the number of a combination, or of all that have the properties given.
+
+        Parameters
+        ----------
+        props : mapping, record or array of int, optional
+            Values by name, a record of `index_to_props`, or values in the order of the properties; of an
+            array of two dimensions, each row is a combination.
+        **values : int
+            The same by keywords.
+
+        Returns
+        -------
+        int or int64 array
+            An array where a property is left out: the numbers, in order, of all combinations that have the
+            others. An array also for rows.
 
         Raises
         ------
         GraphError
-            A property is missing or unknown, or its value is out of range.
+            A property is unknown, its value is out of range, or there is none at all.
+
+        Examples
+        --------
+        >>> pairs = PropertySet("pairs", [Property("left", 1), Property("right", 2)])
+        >>> pairs.props_to_index(left=1, right=2)
+        5
+        >>> pairs.props_to_index(left=1).tolist()
+        [1, 3, 5]
         """
-        if props is not None and not isinstance(props, Mapping):
-            props = dict(zip((entry.name for entry in self.properties), np.atleast_1d(props), strict=False))
-        values = {**(props or {}), **values}
         names = [entry.name for entry in self.properties]
-        if set(values) != set(names):
-            unknown, missing = set(values) - set(names), set(names) - set(values)
-            problem = (
-                f"has no property {sorted(unknown)}" if unknown else f"needs a value of {sorted(missing)}"
-            )
+        if np.ndim(props) == 2:
+            return np.array([self.props_to_index(row, **values) for row in props], dtype=np.int64)
+        given = named(props)
+        if given is None:
+            row = np.atleast_1d(props)
+            if row.size > len(names):
+                raise GraphError(f"{row.size} values were given for the properties {names} of {self.name!r}")
+            given = dict(zip(names, row, strict=False))
+        given = {**given, **values}
+        unknown = set(given) - set(names)
+        if unknown or not given:
+            problem = f"has no property {sorted(unknown)}" if unknown else f"needs a value of {names}"
             raise GraphError(f"{self.name!r} {problem}; its properties are {names}")
-        index, stride = 0, 1
+        indices, stride = np.zeros(1, dtype=np.int64), 1
         for entry in self.properties:
-            index += entry.encode_value(values[entry.name]) * stride
+            digits = [entry.encode_value(given[entry.name])] if entry.name in given else range(entry.base)
+            indices = (np.array(digits, dtype=np.int64)[:, None] * stride + indices).ravel()
             stride *= entry.base
-        return index
+        return int(indices[0]) if len(given) == len(names) else indices
 
     def index_to_props(self, index: Any, as_dict: bool = False, as_values: bool = False) -> Any:
-        """Return the values of a combination as attributes, a dict or an array; of an array, a list.
+        """Return the values of a combination as attributes, a dict or an array.
+
+        Of an array of numbers, return a list of these; with `as_values` one array, int64[k, properties].
 
         Raises
         ------
@@ -134,7 +163,8 @@ class PropertySet:
             There are not so many combinations.
         """
         if np.ndim(index):
-            return [self.index_to_props(one, as_dict, as_values) for one in index]
+            found = [self.index_to_props(one, as_dict, as_values) for one in index]
+            return np.array(found).reshape(len(found), len(self.properties)) if as_values else found
         if not 0 <= index < self.state_length:
             raise OutOfRangeError(
                 f"{self.name!r} has no index {index}; indices run to {self.state_length - 1}"
@@ -187,6 +217,13 @@ def check_distinct(names: list[str]) -> None:
     for name in names:
         if names.count(name) > 1:
             raise GraphError(f"the name {name!r} is given twice")
+
+
+def named(props: Any) -> dict[str, Any] | None:
+    """Return values by name of a mapping, a record of `index_to_props` or nothing; None of all else."""
+    if props is None or isinstance(props, Mapping):
+        return dict(props or {})
+    return dict(props._asdict()) if hasattr(props, "_asdict") else None
 
 
 @lru_cache(maxsize=256)

@@ -197,8 +197,7 @@ class Transformations(DiscreteSpellings):
             Names of the properties to count; by default all, each by events of its own. Outcomes of
             equal counts are then one, whatever the absorbing state.
         mutation_rate : float
-            Events per unit and time. In a parameterised graph, one more parameter, the last of theta,
-            scales it.
+            Events per unit and time. One more parameter, the last of theta, scales it.
         reward_limit, tot_reward_limit : int
             The largest single count and the largest sum of counts; one of them has to be given.
         discrete : bool
@@ -227,7 +226,9 @@ class Transformations(DiscreteSpellings):
                 f"{arrays.states.shape[1]}"
             )
         entries = arrays.states[:, : counted.shape[1]].astype(np.float64)
-        if self._weighting is not linear or not arrays.parameterised:
+        if self._weighting is linear:
+            arrays = replace(arrays, parameterised=True)  # by one parameter, if it was constant
+        else:
             arrays = replace(arrays, coefficients=self.weights[:, None], parameterised=False)
         events = float(mutation_rate) * entries @ counted.T
         if (events < 0.0).any():

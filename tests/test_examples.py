@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -47,3 +48,55 @@ def test_coalescent(python):
     assert output.count("n =  4     6 vertices  mean 1.500000000000  variance 1.138888888889") == 2
     assert output.count("n = 20   628 vertices  mean 1.900000000000") == 2
     assert len(rows(output)) == 8
+
+
+NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))
+
+# Runs in a fresh interpreter, as one session; the last line says what the last picture shows.
+SESSION = r"""
+import json, sys
+import matplotlib
+matplotlib.use("Agg")
+from matplotlib import pyplot
+
+session = {"__name__": "__main__"}
+for number, cell in json.load(sys.stdin):
+    exec(compile(cell, f"cell {number}", "exec"), session)
+figure = pyplot.figure(pyplot.get_fignums()[-1])
+figure.draw_without_rendering()
+print(json.dumps([
+    {
+        "data": axes.has_data(),
+        "names": [axes.get_xlabel(), axes.get_ylabel(), axes.get_title()],
+        "legend": axes.get_legend() is not None or bool(axes.images),
+    }
+    for axes in figure.axes
+    if axes.get_label() != "<colorbar>"
+]))
+"""
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_a_notebook_holds_what_it_asserts_and_ends_in_a_picture(notebook: Path, python) -> None:
+    pytest.importorskip("matplotlib")
+    cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+    code = [
+        (number, "".join(cell["source"])) for number, cell in enumerate(cells) if cell["cell_type"] == "code"
+    ]
+    assert any("assert" in source for _, source in code)
+    picture = json.loads(python(SESSION, stdin=json.dumps(code)).splitlines()[-1])
+    assert picture
+    for axes in picture:
+        assert axes["data"]
+        assert axes["legend"]
+        assert all(axes["names"]), axes["names"]
+
+
+@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda notebook: notebook.stem)
+def test_a_notebook_is_kept_without_what_running_it_leaves(notebook: Path) -> None:
+    content = json.loads(notebook.read_text(encoding="utf-8"))
+    assert set(content["metadata"]) <= {"kernelspec", "language_info"}
+    for cell in content["cells"]:
+        assert not cell.get("outputs")
+        assert cell.get("execution_count") is None
+        assert cell["metadata"] == {}

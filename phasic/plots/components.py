@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phasic.plots.style import text_color_on
+
 if TYPE_CHECKING:
     from phasic.graph import Graph
 
@@ -17,23 +19,13 @@ def levels(graph: Graph) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     The level of a component is the number of components on the longest path from it to absorption. The
     starting vertex is a component of its own.
     """
-    arrays, trace = graph.arrays, graph.trace
-    absorbing = np.flatnonzero(np.diff(arrays.offsets)[1:] == 0) + 1
-    component = np.zeros(arrays.n_vertices, np.int64)
-    component[absorbing] = np.arange(absorbing.size)
-    sizes = np.diff(trace.bounds)
-    component[trace.order] = absorbing.size + np.repeat(np.arange(sizes.size), sizes)
-    count = absorbing.size + sizes.size
-    component[0] = count
-    source = np.repeat(component, np.diff(arrays.offsets))
-    edges = [(source, component[arrays.targets])]
-    edges.append((np.full(arrays.start_targets.size, count), component[arrays.start_targets]))
-    pairs = np.unique(np.concatenate([np.stack(pair, axis=1) for pair in edges]), axis=0)
-    level = np.zeros(count + 1, np.int64)
-    for a, b in pairs.tolist():  # sorted by source, and edges lead to the same or an earlier component
-        if a != b:
-            level[a] = max(level[a], level[b] + 1)
-    return np.concatenate([np.ones(absorbing.size, np.int64), sizes, [1]]), level
+    components = graph.scc_decomposition()
+    last = len(components) - 1
+    level = np.zeros(len(components), np.int64)
+    for component in reversed(components.sccs_in_topo_order()):
+        following = [last - index for index in component.outgoing_scc_edges()]
+        level[last - component.index()] = level[following].max(initial=-1) + 1
+    return np.array(components.scc_sizes()[::-1], np.int64), level
 
 
 def tiles(
@@ -47,6 +39,7 @@ def tiles(
 ) -> Any:
     """Draw the tiles; parameters as those of `Pictures.plot_scc_decomp`."""
     from matplotlib import colormaps
+    from matplotlib.colors import to_hex
     from matplotlib.figure import Figure
     from matplotlib.patches import Rectangle
 
@@ -73,8 +66,9 @@ def tiles(
     ax.set_yticks(
         np.arange(rows) + 0.5, [f"L{row} ({int((level == row).sum())})" for row in range(rows)], fontsize=8
     )
-    ax.set_xlabel("vertices")
-    for side in ("top", "right", "left"):
+    ax.set_xticks([])
+    ax.set_xlabel("width: number of vertices")
+    for side in ("top", "right", "left", "bottom"):
         ax.spines[side].set_visible(False)
     inches = ax.get_window_extent().width / ax.figure.dpi
     for text in ax.texts:
@@ -84,7 +78,7 @@ def tiles(
         if 0.09 * len(label) <= inches * int(size) / (widest + 1.0):  # about a twelfth of an inch a letter
             text.set_text(label)
             text.set_fontsize(8)
-            text.set_color("white" if sum(colors(int(index) / max(1, sizes.size - 1))[:3]) < 1.8 else "black")
+            text.set_color(text_color_on(to_hex(colors(int(index) / max(1, sizes.size - 1)))))
     if title:
         ax.set_title(f"{sizes.size} components in {rows} levels, the widest of {widest} vertices")
     return ax

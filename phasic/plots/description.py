@@ -6,7 +6,7 @@ import textwrap
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -14,6 +14,10 @@ from phasic.errors import GraphError
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
+    from phasic.vertex import Vertex
+
+    LabelFormat = Callable[[Vertex], str | None] | Literal[False] | None
+    RateFormat = Callable[[float], str | None] | Literal[False] | None
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Node:
     index : int
         Of the vertex; 0 is the starting vertex.
     label : str
-        Its state, or what a function made of that.
+        Its state, or what a function made of the vertex.
     kind : {"start", "transient", "absorbing"}
     level : int
         Number of edges on the shortest path from the starting vertex.
@@ -63,8 +67,8 @@ class Description:
 def describe(
     graph: Graph,
     wrap: bool | int,
-    label_fmt: Callable[[Any], str] | None,
-    rate_fmt: Callable[[Any], str] | None,
+    label_fmt: LabelFormat,
+    rate_fmt: RateFormat,
     color_by: Sequence[float] | None,
     color_by_lim: tuple[float, float] | None,
     by_state: Callable[..., str] | None,
@@ -77,7 +81,7 @@ def describe(
     for vertex in graph:
         index, state = vertex.index(), vertex.state()
         absorbing = index > 0 and vertex.edges_length() == 0
-        label = "S" if index == 0 else _wrapped(_state_text(state, label_fmt), wrap)
+        label = "S" if index == 0 else _label(vertex, label_fmt, wrap)
         group = None
         if index > 0 and by_state is not None:
             group = str(by_state(state))
@@ -95,14 +99,18 @@ def describe(
     return Description(nodes, links)
 
 
-def _state_text(state: Any, label_fmt: Callable[[Any], str] | None) -> str:
-    if label_fmt is not None:
-        return str(label_fmt(state))
-    return ",".join(str(entry) for entry in state.tolist())
+def _label(vertex: Vertex, label_fmt: LabelFormat, wrap: bool | int) -> str:
+    if label_fmt is None:
+        return _wrapped(",".join(str(entry) for entry in vertex.state().tolist()), wrap)
+    return _text(label_fmt and label_fmt(vertex))
 
 
-def _rate_text(weight: float, rate_fmt: Callable[[Any], str] | None) -> str:
-    return f"{weight:.4g}" if rate_fmt is None else str(rate_fmt(weight))
+def _rate_text(weight: float, rate_fmt: RateFormat) -> str:
+    return f"{weight:.4g}" if rate_fmt is None else _text(rate_fmt and rate_fmt(weight))
+
+
+def _text(made: Any) -> str:
+    return "" if made is None or made is False else str(made)
 
 
 def _wrapped(label: str, wrap: bool | int) -> str:

@@ -85,19 +85,20 @@ def _draw_links(
     axes.figure.draw_without_rendering()
     background = {"boxstyle": "round,pad=0.1", "fc": axes.figure.get_facecolor(), "ec": "none", "alpha": 0.8}
     for arrow, label, color in arrows:
-        x, y = axes.transData.inverted().transform(_middle(arrow))
+        x, y = axes.transData.inverted().transform(_place_of_text(arrow))
         size = max(6, style.fontsize - 3)
         axes.text(
             x, y, label, ha="center", va="center", fontsize=size, color=color, bbox=background, zorder=4
         )
 
 
-def _middle(arrow: Any) -> Any:
-    """Return the point half way along the curve of an arrow, in pixels."""
+def _place_of_text(arrow: Any) -> Any:
+    """Return a point on the curve of an arrow, in pixels: before the middle, where others cross it."""
     start, bend, end = arrow.get_connectionstyle()(
         *arrow.get_transform().transform([arrow._posA_posB[0], arrow._posA_posB[1]])
     ).vertices
-    return 0.25 * start + 0.5 * bend + 0.25 * end
+    t = 0.4
+    return (1 - t) ** 2 * start + 2 * t * (1 - t) * bend + t**2 * end
 
 
 def _layout(description: Description, style: Style) -> dict[int, tuple[float, float]]:

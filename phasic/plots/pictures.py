@@ -12,6 +12,7 @@ from phasic.errors import GraphError, OptionError
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
+    from phasic.plots.description import LabelFormat, RateFormat
 
 _log = logging.getLogger(__name__)
 _DIRECTIONS = ("LR", "RL", "TB", "BT")
@@ -24,8 +25,8 @@ class Pictures:
         self,
         filename: str | None = None,
         wrap: bool | int = True,
-        label_fmt: Callable[[Any], str] | None = None,
-        rate_fmt: Callable[[Any], str] | None = None,
+        label_fmt: LabelFormat = None,
+        rate_fmt: RateFormat = None,
         color_by: Sequence[float] | None = None,
         color_by_cmap: str = "viridis",
         color_by_lim: tuple[float, float] | None = None,
@@ -58,11 +59,11 @@ class Pictures:
         filename : str, optional
             Write the picture there too; the suffix (``.pdf``, ``.png``, ``.svg``) says in which format.
         wrap : bool or int
-            Break labels into lines, of at most so many characters if a number.
-        label_fmt : callable, optional
-            ``label_fmt(state) -> str``, the text of a vertex.
-        rate_fmt : callable, optional
-            ``rate_fmt(weight) -> str``, the text of an edge.
+            Break states into lines, of at most so many characters if a number.
+        label_fmt : callable or False, optional
+            ``label_fmt(vertex) -> str``, the text of a vertex, by default its state; False for none.
+        rate_fmt : callable or False, optional
+            ``rate_fmt(weight) -> str``, the text of an edge, by default its weight; False for none.
         color_by : sequence of float, optional
             A number for each vertex, shown as its colour.
         color_by_cmap : str

@@ -68,6 +68,32 @@ def test_the_first_property_runs_fastest():
     assert repr(pset) == "PropertySet('lineage', [a:0-2, b:0-1])"
 
 
+@given(ranges, st.data())
+def test_properties_left_out_may_have_any_value(bounds, data):
+    properties = indexer_of(bounds)
+    indexer = StateIndexer("slot", first=[Property("other", 2)], here=properties)
+    asked = data.draw(st.sets(st.sampled_from([p.name for p in properties]), min_size=1))
+    values = {p.name: data.draw(st.sampled_from(list(p))) for p in properties if p.name in asked}
+    with_them = [
+        i for i in indexer.here if values.items() <= indexer.here.index_to_props(i, as_dict=True).items()
+    ]
+    found = indexer.here.props_to_index(values)
+    assert np.atleast_1d(found).tolist() == with_them
+    assert np.ndim(found) == (len(asked) < len(properties))
+    assert np.atleast_1d(indexer.props_to_index(**values)).tolist() == [3 + i for i in with_them]
+
+
+def test_records_and_arrays_of_values_are_found_again():
+    indexer = StateIndexer(lineage=[Property("a", 1), Property("b", 4)], meta=[Property("bin", 3)])
+    every = indexer.lineage.indices()
+    values = indexer.lineage.index_to_props(every, as_values=True)
+    assert values.shape == (10, 2)
+    assert indexer.lineage.props_to_index(values).tolist() == every.tolist()
+    for i in indexer:
+        assert indexer.props_to_index(indexer.index_to_props(i, flatten=True)) == i
+    assert indexer.lineage.index_to_props([], as_values=True).shape == (0, 2)
+
+
 def test_sets_come_before_slots_and_appended_indexers_after_them():
     first = StateIndexer("epoch", lineage=[Property("n", 3, min_value=1)], other=[Property("x", 1)])
     assert (first.state_length, first.epoch) == (6, 5)
@@ -100,7 +126,8 @@ def test_what_is_not_there_is_refused():
         (lambda: indexer.props_to_index(a=9, b=0), "'a' is 9, out of range"),
         (lambda: indexer.props_to_index(c=1), "no property set is, or has,"),
         (lambda: indexer.props_to_index("foo", a=1), "'foo'"),
-        (lambda: indexer.lineage.props_to_index(a=1), r"needs a value of \['b'\]"),
+        (lambda: indexer.lineage.props_to_index(), r"needs a value of \['a', 'b'\]"),
+        (lambda: indexer.lineage.props_to_index([1, 1, 1]), "3 values were given"),
         (lambda: indexer.lineage.props_to_index(a=1, b=1, c=1), r"has no property \['c'\]"),
         (lambda: StateIndexer(), "indexer of nothing"),
         (lambda: StateIndexer("a", "a"), "given twice"),

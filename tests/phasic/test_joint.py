@@ -109,7 +109,12 @@ def test_limits_cut_off_and_change_nothing_else(limits):
         assert probability == pytest.approx(exact[counts], rel=1e-12)
     cut = joint.vertices_length() - 3
     assert sum(found.values()) + joint.expected_sojourn_time()[cut] == pytest.approx(1.0, rel=1e-12)
-    assert not joint.is_parameterized()
+    # A rate that is one number w is the vector [w], here too: theta is a factor for it and one for events.
+    graph.update_weights([2.0])
+    joint.update_weights([2.0, 1.0])
+    slower = brute_force(graph, 0.5 * graph.states(), 6)
+    for counts, probability in as_dict(joint.joint_prob_table()).items():
+        assert probability == pytest.approx(slower[counts], rel=1e-12)
 
 
 @pytest.mark.parametrize("only", [None, ["descendants"], ["deme"]])

@@ -65,15 +65,22 @@ def test_with_graphviz_every_vertex_and_edge_is_in_the_document(graph, with_dot)
 def test_labels_follow_from_what_the_user_says(graph, without_dot):
     graph.update_weights([2.0, 0.25])
     figure = graph.plot(
-        label_fmt=lambda state: f"<{state[0]}|{state[1]}>", rate_fmt=lambda rate: f"{rate:.2f}!"
+        label_fmt=lambda vertex: "<{}|{}>\n{}".format(*vertex.state(), vertex.index()),
+        rate_fmt=lambda rate: f"{rate:.2f}!",
     )
     texts = drawn_texts(figure)
-    assert "<2|1>" in texts
+    assert "<2|1>\n1" in texts
     assert "0.25!" in texts
 
 
+@pytest.mark.parametrize("nothing", [False, lambda what: None])
+def test_labels_can_be_left_out(graph, without_dot, nothing):
+    texts = drawn_texts(graph.plot(label_fmt=nothing, rate_fmt=nothing))
+    assert texts == ["S", *[""] * (len(graph) + graph.edges_length() - 1)]
+
+
 def test_labels_are_text_to_graphviz_whatever_they_contain(graph, with_dot):
-    source = graph.plot(label_fmt=lambda state: "<b>\\N & {x}").source
+    source = graph.plot(label_fmt=lambda vertex: "<b>\\N & {x}").source
     assert "\\\\N" in source
     assert "label=<b>" not in source
 
