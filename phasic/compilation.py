@@ -156,12 +156,13 @@ class CompilationConfig:
             raise OptionError(
                 "these settings are JAX's, which is not installed; pip install 'hashcache[jax]'"
             ) from None
+        config: Any = jax.config
         said = dict.fromkeys(asdict(self), _APPLIED)
         self._apply_cache(said)
-        jax.config.update("jax_enable_x64", self.enable_x64)
+        config.update("jax_enable_x64", self.enable_x64)
         self._apply_platform(jax, said)
-        if hasattr(jax.config, "jax_optimization_level"):
-            jax.config.update("jax_optimization_level", f"O{self.optimization_level}")
+        if hasattr(config, "jax_optimization_level"):
+            config.update("jax_optimization_level", f"O{self.optimization_level}")
         else:
             said["optimization_level"] = "this version of JAX has no such setting"
         if not self.parallel_compile:

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 
 def directory() -> Path:
@@ -26,9 +27,10 @@ def use(folder: Path, least_seconds: float) -> None:
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", float(least_seconds))
-    if jax.config.jax_compilation_cache_dir != str(folder):
-        jax.config.update("jax_compilation_cache_dir", str(folder))
+    config: Any = jax.config
+    config.update("jax_persistent_cache_min_compile_time_secs", float(least_seconds))
+    if config.jax_compilation_cache_dir != str(folder):
+        config.update("jax_compilation_cache_dir", str(folder))
         compilation_cache.reset_cache()  # which would go on with the directory of its first use
 
 
