@@ -38,7 +38,7 @@ from phasic.indexer import StateIndexer
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
 from phasic.properties import Property, PropertySet
-from phasic.settings import configure, get_config
+from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
 
 __version__ = "0.1.0"
@@ -78,6 +78,7 @@ __all__ = [
     "print_jax_cache_info",
     "print_model_cache_info",
     "print_trace_cache_info",
+    "reset_config",
     "set_log_level",
     "trace_cache",
     "with_ipv",

@@ -15,6 +15,7 @@ _log = logging.getLogger(__name__)
 # Settings of the C++ package of this name, and why they have no effect here.
 _ELSEWHERE = {
     "compute": "compiled kernels are used wherever they help",
+    "cpu_threads": "samples, moments of several settings and particles use the threads that there are",
     "parallel_elimination": "components are eliminated one after another",
     "parallel_elimination_min_subgraph": "components are eliminated one after another",
     "parallel_elimination_max_concurrent": "components are eliminated one after another",
@@ -46,8 +47,23 @@ class Settings:
     cache_moments: bool = False
     cache_dir: str | os.PathLike[str] | None = None
 
+    @property
+    def graph_cache(self) -> bool:
+        """Another name of `cache_graph`."""
+        return self.cache_graph
+
+    @property
+    def trace_cache(self) -> bool:
+        """Another name of `cache_trace`."""
+        return self.cache_trace
+
 
 _current = Settings()
+
+
+def reset_config() -> Configured:
+    """Give every setting its first value again, but for ``verbose`` and the directory; a context as well."""
+    return configure(**{name: value for name, value in asdict(Settings()).items() if name != "cache_dir"})
 
 
 def get_config() -> Settings:

@@ -203,6 +203,15 @@ def test_settings_outlast_the_call_that_made_them():
     assert not Graph(models.coalescent(4)).cache_trace
 
 
+def test_settings_can_be_read_under_their_other_names_and_reset():
+    with phasic.configure(graph_cache=True, trace_cache=True):
+        assert phasic.get_config().graph_cache
+        assert phasic.get_config().trace_cache
+        with phasic.reset_config():
+            assert phasic.get_config() == type(phasic.get_config())()
+        assert phasic.get_config().graph_cache
+
+
 def test_a_directory_of_results_is_that_of_every_layer_until_the_end(tmp_path, location):
     with phasic.configure(cache_dir=tmp_path / "mine", cache_graph=True):
         Graph(models.coalescent(4))
