@@ -27,6 +27,8 @@ from hashcache.stores import DirectoryStore, Store
 
 __version__ = "0.1.0"
 
+jit = hashcache.jit
+
 __all__ = [
     "AuditWarning",
     "BoundCached",
@@ -53,5 +55,6 @@ __all__ = [
     "UnencodableError",
     "digest",
     "hashcache",
+    "jit",
     "register",
 ]

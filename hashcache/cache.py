@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import sys
 import warnings
@@ -381,6 +382,56 @@ class Cache:
         return decorate if function is None else decorate(function)
 
     register = staticmethod(canonical.register)
+
+    def jit(
+        self,
+        function: Callable[P, R] | None = None,
+        /,
+        *,
+        verify: Literal["first", "sample", "never"] = "sample",
+        **options: Any,
+    ) -> Any:
+        """Return a function of JAX jitted, so that the next process neither traces nor compiles it.
+
+        It does what ``jax.jit(function, **options)`` does. The program for each structure, shape and type of
+        arguments is stored, under a key of all that tracing can see: the function with everything that it
+        captures, since JAX bakes captured values in; static arguments by value; settings, versions and
+        devices. Within another transformation (`jax.grad`, `jax.vmap`, `jax.jit`, ...) it is the plain jitted
+        function.
+
+        Parameters
+        ----------
+        function : callable
+            What `jax.jit` takes. Without it, the decorator is returned.
+        verify : {"first", "sample", "never"}
+            Whether, after the first answer by a program that was found, the function is lowered again and
+            compared with it: always, for one program in fifty, or never. A difference drops the program
+            and warns.
+        **options
+            Those of `jax.jit`.
+
+        Returns
+        -------
+        Program
+
+        Examples
+        --------
+        >>> import hashcache
+        >>> step = hashcache.jit(lambda x: 2 * x)  # doctest: +SKIP
+        """
+        if function is None:
+            return lambda decorated: self.jit(decorated, verify=verify, **options)
+        from hashcache.programs import Program
+
+        return Program(function, self.programs, verify, **options)
+
+    @functools.cached_property
+    def programs(self) -> Layer:
+        """The layer of compiled programs."""
+        from hashcache.programs.compiled import ProgramCodec
+        from hashcache.programs.environment import environment
+
+        return Layer("program", codec=ProgramCodec(), salt=environment, cache=self)
 
     # -- what is stored --------------------------------------------------------------------------
 

@@ -1,0 +1,239 @@
+"""A compiled program as a value: lowered and compiled once, stored as bytes, and loaded by any process alike."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import threading
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from typing import Any
+
+from hashcache.codec import CODECS, Payload, encode
+from hashcache.errors import NotWorthStoringError
+from hashcache.programs.shapes import structure
+from hashcache.programs.unstorable import why_unstorable
+
+_WORTH_STORING = 0.02  # seconds of tracing, lowering and compiling; to load a small program takes some 0.01
+_compiling = threading.Lock()
+
+
+class Executable:
+    """A program for one signature.
+
+    Attributes
+    ----------
+    data : bytes or None
+        The program; None where it is not stored, and then `reason` says why.
+    out : object
+        A nest of the structure of the result, with numbers for leaves.
+    module : str
+        Digest of the lowered module that was compiled.
+    needs_lapack : bool
+        Whether it calls routines that a process has to set up before it loads such a program.
+    devices : list of int
+        Devices that it runs on, in its own order.
+    run : callable or None
+        What calls it in this process; None before `load`.
+    """
+
+    __slots__ = ("data", "devices", "module", "needs_lapack", "out", "reason", "run")
+
+    def __init__(
+        self,
+        data: bytes | None,
+        out: Any,
+        module: str,
+        needs_lapack: bool,
+        devices: list[int],
+        reason: str = "",
+    ) -> None:
+        self.data, self.out, self.module, self.needs_lapack = data, out, module, needs_lapack
+        self.devices, self.reason = devices, reason
+        self.run: Callable[..., Any] | None = None
+
+    def load(self, in_tree: Any) -> Callable[..., Any]:
+        """Return what calls the program in this process; `in_tree` is the structure of its arguments."""
+        import jax
+
+        assert self.data is not None
+        if self.needs_lapack:
+            _set_lapack_up()
+        self.run = _loaded(self.data, in_tree, jax.tree_util.tree_structure(self.out), self.devices)
+        return self.run
+
+
+class ProgramCodec:
+    """Executables as bytes. To load one is to run code, so they never leave the store of their user."""
+
+    name = "jax-executable-1"
+
+    def accepts(self, value: Any) -> bool:
+        """Return whether the value is an executable."""
+        return type(value) is Executable
+
+    def encode(self, value: Executable) -> Payload:
+        """Return its bytes, or raise `NotWorthStoringError`: whoever built it has said why there are none."""
+        if value.data is None:
+            raise NotWorthStoringError(value.reason)
+        codec, out = encode(value.out, CODECS)
+        about = {
+            "module": value.module,
+            "lapack": value.needs_lapack,
+            "devices": value.devices,
+            "codec": codec,
+            "out": out.description,
+        }
+        return Payload(about, [value.data, *out.frames])
+
+    def decode(self, payload: Payload) -> Executable:
+        """Return the executable, not loaded yet: the checksum of its entry has been compared by now."""
+        about = payload.description
+        codec = next(one for one in CODECS if one.name == about["codec"])
+        out = codec.decode(Payload(about["out"], payload.frames[1:]))
+        return Executable(bytes(payload.frames[0]), out, about["module"], about["lapack"], about["devices"])
+
+
+def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any], state: bytes) -> Executable:
+    """Return the program of a jitted function for these arguments, lowered and compiled here and now.
+
+    `state` is the digest of all that the function captures: JAX remembers what it has traced by the
+    functions alone, and would give what one of them was with captured values of before.
+    """
+    started = time.perf_counter()
+    with _remembering(state):
+        traced = jitted.trace(*args, **kwargs)
+        lowered = traced.lower()
+    handed_out = _HandedOut()
+    with handed_out:
+        compiled = lowered.compile()
+    seconds = time.perf_counter() - started
+    module, needs_lapack = _examined(lowered)
+    out, data, devices, reason = None, None, [], why_unstorable(traced)
+    if not reason and seconds < _WORTH_STORING and not handed_out:
+        reason = f"it takes {seconds:.3f} s to compile, no more than to load"
+    if not reason:
+        try:
+            out = structure(compiled.out_tree, compiled.out_tree.num_leaves)
+            if handed_out:  # what JAX's own cache gave serialises into something that does not load
+                compiled = _compiled_alone(lowered)
+            devices = [device.id for device in compiled.runtime_executable().local_devices()]
+            data = _tried(compiled, devices)
+        except Exception as error:
+            data, reason = None, f"JAX cannot store it ({type(error).__name__}: {error})"
+    executable = Executable(data, out, module, needs_lapack, devices, reason)
+    executable.run = compiled
+    return executable
+
+
+def module_of(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any], state: bytes) -> str:
+    """Return the digest of the module that the function lowers to now; parameters as those of `build`."""
+    with _remembering(state):
+        return _examined(jitted.trace(*args, **kwargs).lower())[0]
+
+
+@functools.cache
+def _context() -> Any:
+    import jax
+
+    return jax.make_user_context(None)
+
+
+def _remembering(state: bytes) -> AbstractContextManager[Any]:
+    """Return a context in which JAX knows of traces only those that were made in the same state."""
+    import jax
+
+    if hasattr(jax, "make_user_context"):
+        return _context()(state)  # type: ignore[no-any-return]
+    jax.clear_caches()  # older versions can only forget everything
+    return nullcontext()
+
+
+def _examined(lowered: Any) -> tuple[str, bool]:
+    text = lowered.as_text()
+    return hashlib.blake2b(text.encode(), digest_size=16).hexdigest(), "lapack_" in text
+
+
+def _tried(compiled: Any, devices: list[int]) -> bytes:
+    """Return a program as bytes that load; raise whatever says that they do not."""
+    from jax.experimental import serialize_executable
+
+    data, in_tree, out_tree = serialize_executable.serialize(compiled)
+    _loaded(data, in_tree, out_tree, devices)
+    return bytes(data)
+
+
+def _loaded(data: bytes, in_tree: Any, out_tree: Any, devices: list[int]) -> Callable[..., Any]:
+    import jax
+    from jax.experimental import serialize_executable
+
+    by_id = {device.id: device for device in jax.devices()}
+    places = [by_id[number] for number in devices]  # others than it was made for would end the process
+    run: Callable[..., Any] = serialize_executable.deserialize_and_load(
+        data, in_tree, out_tree, backend=places[0].client, execution_devices=places
+    )
+    return run
+
+
+class _HandedOut:
+    """True once JAX's own cache has given a program to this thread, within the context."""
+
+    def __init__(self) -> None:
+        self._found = False
+        self._thread = threading.get_ident()
+
+    def __bool__(self) -> bool:
+        return self._found
+
+    def __enter__(self) -> None:
+        _listeners.add(self)
+
+    def __exit__(self, *_: object) -> None:
+        _listeners.discard(self)
+
+    def hear(self, event: str) -> None:
+        if event == "/jax/compilation_cache/cache_hits" and threading.get_ident() == self._thread:
+            self._found = True
+
+
+_listeners: set[_HandedOut] = set()
+
+
+def listen() -> None:
+    """Hear from JAX, once in a process, when its own cache gives a program."""
+    import jax
+
+    if not getattr(listen, "done", False):
+        listen.done = True  # type: ignore[attr-defined]
+        jax.monitoring.register_event_listener(_hear)
+
+
+def _hear(event: str, **_: Any) -> None:
+    for listener in tuple(_listeners):
+        listener.hear(event)
+
+
+def _compiled_alone(lowered: Any) -> Any:
+    """Return what the module compiles to without JAX's own cache."""
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    with _compiling:
+        before = jax.config.jax_enable_compilation_cache
+        jax.config.update("jax_enable_compilation_cache", False)
+        compilation_cache.reset_cache()  # which remembers whether it is used
+        try:
+            return lowered.compile()
+        finally:
+            jax.config.update("jax_enable_compilation_cache", before)
+            compilation_cache.reset_cache()
+
+
+def _set_lapack_up() -> None:
+    """Do what lowering a call of LAPACK does beside; without it, loading such a program ends the process."""
+    import jax
+
+    if not getattr(_set_lapack_up, "done", False):
+        jax.jit(jax.numpy.linalg.cholesky).lower(jax.ShapeDtypeStruct((1, 1), "float32"))
+        _set_lapack_up.done = True  # type: ignore[attr-defined]
