@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
+Salt = tuple[Any, ...] | dict[str, Any]
+
 _KEY_FORMAT = b"hashcache key 1"
 _WORTH_A_LOCK = 0.01  # seconds; a lock between processes takes some 0.0002
 _LONGEST_NAME = 100
@@ -56,8 +58,8 @@ class Layer:
         Lower-case letters, digits and hyphens; names the folder and the rows of listings.
     codec : Codec, optional
         Tried before the general ones.
-    salt : tuple or callable
-        Whatever else the values depend on: format numbers, or a function that returns them.
+    salt : tuple, dict or callable
+        Whatever else the values depend on: format numbers, the same by name, or a function that returns them.
     cache : Cache, optional
         Where results are kept. Default: the cache that ``hashcache`` itself is.
     max_size, max_age
@@ -76,7 +78,7 @@ class Layer:
         name: str,
         *,
         codec: Codec | None = None,
-        salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
+        salt: Salt | Callable[[], Salt] = (),
         cache: Cache | None = None,
         max_size: Size | None = None,
         max_age: timedelta | float | None = None,
@@ -126,8 +128,8 @@ class Layer:
         sink = Framed()
         # Two versions of the format live side by side: neither finds, replaces or deletes the other's.
         sink.write("format", b"%s, entry %d" % (_KEY_FORMAT, entry.VERSION))
-        for part in self.salt_parts(version):
-            sink.write(part.tag, part.digest)
+        for tag, value in self._salted(version):
+            sink.write(tag, digest_argument(tag, value).digest)
         sink.write("function", function.encode("utf-8", "surrogatepass"))
         sink.write("relax", ",".join(sorted(relax)).encode())
         sink.write("fingerprint", fingerprint.digest)
@@ -140,10 +142,17 @@ class Layer:
 
     def salt_parts(self, version: str) -> list[Part]:
         """Return the parts of a key that do not depend on function or arguments."""
+        return [
+            Part("", tag, digest_argument(tag, value).digest, preview(value))
+            for tag, value in self._salted(version)
+        ]
+
+    def _salted(self, version: str) -> list[tuple[str, Any]]:
         salt = self._salt() if callable(self._salt) else self._salt
-        values = [("python", _PYTHON), ("layer", self.name), ("version", version)]
-        values += [(f"salt {place}", value) for place, value in enumerate(salt)]
-        return [Part("", tag, digest_argument(tag, value).digest, preview(value)) for tag, value in values]
+        named = (
+            salt.items() if isinstance(salt, dict) else ((f"salt {n}", part) for n, part in enumerate(salt))
+        )
+        return [("python", _PYTHON), ("layer", self.name), ("version", version), *named]
 
     # -- the road of one call --------------------------------------------------------------------
 

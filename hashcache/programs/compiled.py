@@ -1,17 +1,16 @@
-"""A compiled program as a value: lowered and compiled once, stored as bytes, and loaded by any process alike."""
+"""A compiled program as a value: lowered and compiled once, stored as bytes, loaded by any process alike."""
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 from hashcache.codec import CODECS, Payload, encode
 from hashcache.errors import NotWorthStoringError
+from hashcache.programs.calls import remembering
 from hashcache.programs.shapes import structure
 from hashcache.programs.unstorable import why_unstorable
 
@@ -95,16 +94,10 @@ class ProgramCodec:
         return Executable(bytes(payload.frames[0]), out, about["module"], about["lapack"], about["devices"])
 
 
-def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any], state: bytes) -> Executable:
-    """Return the program of a jitted function for these arguments, lowered and compiled here and now.
-
-    `state` is the digest of all that the function captures: JAX remembers what it has traced by the
-    functions alone, and would give what one of them was with captured values of before.
-    """
+def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Executable:
+    """Return the program of a jitted function for these arguments, lowered and compiled here and now."""
     started = time.perf_counter()
-    with _remembering(state):
-        traced = jitted.trace(*args, **kwargs)
-        lowered = traced.lower()
+    traced, lowered = _lowered_anew(jitted, args, kwargs)
     handed_out = _HandedOut()
     with handed_out:
         compiled = lowered.compile()
@@ -127,27 +120,19 @@ def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any], state: byt
     return executable
 
 
-def module_of(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any], state: bytes) -> str:
-    """Return the digest of the module that the function lowers to now; parameters as those of `build`."""
-    with _remembering(state):
-        return _examined(jitted.trace(*args, **kwargs).lower())[0]
+def module_of(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+    """Return the digest of the module that the function lowers to now."""
+    return _examined(_lowered_anew(jitted, args, kwargs)[1])[0]
 
 
-@functools.cache
-def _context() -> Any:
-    import jax
+def _lowered_anew(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, Any]:
+    """Return the traced and the lowered function; nothing that JAX remembers of it is used.
 
-    return jax.make_user_context(None)
-
-
-def _remembering(state: bytes) -> AbstractContextManager[Any]:
-    """Return a context in which JAX knows of traces only those that were made in the same state."""
-    import jax
-
-    if hasattr(jax, "make_user_context"):
-        return _context()(state)  # type: ignore[no-any-return]
-    jax.clear_caches()  # older versions can only forget everything
-    return nullcontext()
+    What it remembers goes by identity and by what the user's classes call equal, and a key by value.
+    """
+    with remembering()(object()):
+        traced = jitted.trace(*args, **kwargs)
+        return traced, traced.lower()
 
 
 def _examined(lowered: Any) -> tuple[str, bool]:
@@ -232,8 +217,14 @@ def _compiled_alone(lowered: Any) -> Any:
 
 def _set_lapack_up() -> None:
     """Do what lowering a call of LAPACK does beside; without it, loading such a program ends the process."""
-    import jax
+    if getattr(_set_lapack_up, "done", False):
+        return
+    try:  # of no public name; it takes a thousandth of the time
+        from jaxlib import lapack
 
-    if not getattr(_set_lapack_up, "done", False):
+        lapack._lapack.initialize()
+    except (ImportError, AttributeError):
+        import jax
+
         jax.jit(jax.numpy.linalg.cholesky).lower(jax.ShapeDtypeStruct((1, 1), "float32"))
-        _set_lapack_up.done = True  # type: ignore[attr-defined]
+    _set_lapack_up.done = True  # type: ignore[attr-defined]

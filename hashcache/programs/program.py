@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import functools
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
 from hashcache.canonical import Sink, handles
 from hashcache.decorator import Cached
-from hashcache.errors import AuditWarning, OptionError, UncacheableWarning
+from hashcache.errors import AuditWarning, OptionError, StoreWarning, UncacheableWarning
 from hashcache.explain import Explanation
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.options import Options
+from hashcache.programs.calls import TRACED, in_the_way, remembering, static_token, teller
 from hashcache.programs.compiled import Executable, build, listen, module_of
-from hashcache.programs.shapes import Statics, described, named_leaves, option_text, structure
+from hashcache.programs.shapes import (
+    Statics,
+    described,
+    named_leaves,
+    option_text,
+    parameters_of,
+    plainly,
+    structure,
+)
 
 if TYPE_CHECKING:
     from hashcache.layer import Layer
@@ -25,6 +34,7 @@ R = TypeVar("R")
 Verify = Literal["first", "sample", "never"]
 _VERIFY = ("first", "sample", "never")
 _SAMPLED = 0.02  # part of the programs that a process finds
+_dice = random.Random()  # the user's own dice fall as they would without us
 _MOST = 2000  # programs that one function keeps in a process
 
 
@@ -40,7 +50,6 @@ class _Work(NamedTuple):
 
     args: tuple[Any, ...]
     kwargs: dict[str, Any]
-    state: bytes = b""
 
 
 class Program(Generic[P, R]):
@@ -65,14 +74,14 @@ class Program(Generic[P, R]):
         functools.update_wrapper(self, self._jitted)
         self.__wrapped__ = function
         self._layer, self._verify = layer, verify
-        self._statics = Statics(function, options.get("static_argnums"), options.get("static_argnames"))
+        self._statics = Statics(self._jitted)
         self._options = {name: option_text(option) for name, option in sorted(options.items())}
         self._lowered = _Lowered(self._jitted, layer, _name_of(function))
         self._known: dict[Any, _Found] = {}
-        self._context, self._is_tracing = _trace_context(), _is_tracing()
+        self._blind = ""  # why the function has no fingerprint
+        self._remembering, self._tell = remembering(), teller()
+        self._in_the_way = in_the_way()
         self._flatten = jax.tree_util.tree_flatten
-        self._tracer: type = jax.core.Tracer
-        self._array = _array_class()
         listen()
 
     def __repr__(self) -> str:
@@ -84,28 +93,76 @@ class Program(Generic[P, R]):
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Return what the jitted function returns, by a stored program where there is one."""
-        passed, named, static = args, kwargs, None
+        if self._in_the_way():
+            return self._traced(args, kwargs)
+        passed: tuple[Any, ...] = args
+        named: dict[str, Any] = kwargs
+        token = None
         if not self._statics.is_empty:
             passed, named, static = self._statics.split(args, kwargs)
-        leaves, tree = self._flatten((passed, named))
-        signature = self._signature(leaves, tree, static)
-        if signature is None:
+            try:
+                token = static_token(static) if static else None
+            except Exception as error:  # one cannot be hashed, which JAX says; or its value cannot be seen
+                return self._unseen(error, args, kwargs)
+        state = self._state()
+        if state is None:
             return self._jitted(*args, **kwargs)  # type: ignore[no-any-return]
-        signature = signature, self._lowered.fingerprint().digest
+        leaves, tree = self._flatten((passed, named))
+        told = [tree, state, token]
+        if not self._tell(leaves, told):
+            return self._traced(args, kwargs)
+        signature = tuple(told)
         known = self._known.get(signature)
         if known is None:
             return self._first(signature, args, kwargs)
         if known.run is None:
+            return self._plain((state, token), args, kwargs)
+        try:
+            return known.run(*passed, **named)  # type: ignore[no-any-return]
+        except ValueError as error:
+            if "layout" not in str(error):
+                raise
+            return self._plain((state, token), args, kwargs)  # arrays that lie otherwise, as a few do
+
+    def _state(self) -> bytes | None:
+        """Return the digest of the function with all that it captures; None where there is none."""
+        if self._blind:
+            return None
+        try:
+            return self._lowered.fingerprint().digest
+        except Exception as error:
+            self._blind = f"what it captures cannot be looked into ({error})"
+            self._say_alone(self._blind)
+            return None
+
+    def _plain(self, state: Hashable, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """Answer as the jitted function does, and not by what JAX traced in another state."""
+        with self._remembering(state):
             return self._jitted(*args, **kwargs)  # type: ignore[no-any-return]
-        return known.run(*passed, **named)  # type: ignore[no-any-return]
+
+    def _traced(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """Answer where JAX has to run the function itself, within another transformation, say."""
+        try:
+            state = self._lowered.fingerprint().digest
+        except Exception:  # a tracer of the function around it, say
+            return self._jitted(*args, **kwargs)  # type: ignore[no-any-return]
+        return self._plain(state, args, kwargs)
+
+    def _unseen(self, error: Exception, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
+        """Answer a call with static arguments that have no key."""
+        answer = self._jitted(*args, **kwargs)
+        self._say_alone(f"a static argument cannot be looked into ({error})")
+        return answer  # type: ignore[no-any-return]
 
     def lower(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return what ``jax.jit(function).lower`` returns; nothing is looked up."""
-        return self._jitted.lower(*args, **kwargs)
+        with self._remembering(self._state()):
+            return self._jitted.lower(*args, **kwargs)
 
     def trace(self, *args: P.args, **kwargs: P.kwargs) -> Any:
         """Return what ``jax.jit(function).trace`` returns; nothing is looked up."""
-        return self._jitted.trace(*args, **kwargs)
+        with self._remembering(self._state()):
+            return self._jitted.trace(*args, **kwargs)
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the program for these arguments, without compiling: 32 hexadecimal digits."""
@@ -117,14 +174,29 @@ class Program(Generic[P, R]):
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Return whether the program for these arguments is stored and, if not, why."""
+        explanation = self._lowered.explain(*self._parts(args, kwargs), _Work(args, kwargs))
+        from hashcache.differences import first_of  # which a call does not need
+
+        changes = tuple(map(plainly, explanation.changes))
+        first = first_of(changes) if changes else explanation.reason
+        explanation = explanation._replace(changes=changes, reason=first)
+        reason = "" if explanation.hit else self._reason(args, kwargs)
+        return explanation._replace(reason=reason) if reason else explanation
+
+    def _reason(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> str:
+        """Return why this process has stored no program for a call; empty if it has not come to that."""
         passed, named, static = self._statics.split(args, kwargs)
         leaves, tree = self._flatten((passed, named))
-        explanation = self._lowered.explain(*self._parts(args, kwargs), _Work(args, kwargs))
-        signature = self._signature(leaves, tree, static), self._lowered.fingerprint().digest
-        known = self._known.get(signature)
-        if explanation.hit or known is None or not known.reason:
-            return explanation
-        return explanation._replace(reason=known.reason)
+        told = [tree, self._state(), static_token(static) if static else None]
+        reason = self._in_the_way()
+        if reason or not self._tell(leaves, told):
+            return reason or TRACED
+        known = self._known.get(tuple(told))
+        if known is None:
+            return ""
+        if not known.reason and self._lowered.stats().get("failed to write"):
+            return "compiled in this process, and the store cannot be written"
+        return known.reason
 
     def clear(self) -> int:
         """Delete the stored programs of functions with this name; return how many there were."""
@@ -135,31 +207,19 @@ class Program(Generic[P, R]):
         """Return how many programs were found, compiled, and not stored, as `Cached.stats` does."""
         return self._lowered.stats(all_processes=all_processes, details=details)
 
-    def _signature(self, leaves: list[Any], tree: Any, static: dict[str, Any] | None) -> Any:
-        """Return what tells calls apart within this process; None where JAX has to trace anyway."""
-        if self._is_tracing():
-            return None
-        avals: list[Any] = []
-        for leaf in leaves:
-            if type(leaf) is self._array:  # the classes behind `jax.Array` are asked slowly whether it is one
-                avals.append((leaf.aval, leaf.sharding) if leaf.committed else leaf.aval)
-            elif isinstance(leaf, self._tracer):
-                return None
-            elif hasattr(leaf, "aval"):
-                avals.append((leaf.aval, leaf.sharding))
-            else:
-                shape = getattr(leaf, "shape", None)
-                avals.append(type(leaf) if shape is None else (type(leaf), shape, leaf.dtype))
-        values = static and tuple((name, type(value), value) for name, value in static.items())
-        return tree, tuple(avals), values, self._context()
-
     def _parts(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> tuple[Any, ...]:
         """Return what is in the key besides the function and the salt."""
         passed, named, static = self._statics.split(args, kwargs)
         leaves, tree = self._flatten((passed, named))
         nest = structure(tree, len(leaves))
-        shapes = {name: described(leaf) for name, leaf in zip(named_leaves(nest), leaves, strict=True)}
+        numbers = self._statics.numbers(len(args))
+        names = [name for n, name in enumerate(self._names(len(args))) if n not in numbers]
+        shapes = {name: described(leaf) for name, leaf in zip(named_leaves(nest, names), leaves, strict=True)}
         return shapes, static or {}, nest, self._options
+
+    def _names(self, count: int) -> list[str]:
+        named = parameters_of(self.__wrapped__)[:count]
+        return named + [f"argument {n}" for n in range(len(named), count)]
 
     def _first(self, signature: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> R:
         """Answer the first call of a signature in this process, or after a change."""
@@ -170,30 +230,48 @@ class Program(Generic[P, R]):
         try:
             if _is_off():
                 raise _Off
-            parts, work = self._parts(args, kwargs), _Work(args, kwargs, signature[1])
+            parts, work = self._parts(args, kwargs), _Work(args, kwargs)
             executable: Executable = self._lowered(*parts, work)
-            if executable.run is None:
-                executable.load(self._flatten((passed, named))[1])
-                if self._verify == "first" or (self._verify == "sample" and random.random() < _SAMPLED):
-                    again = *self._abstract(args, kwargs), signature[1]  # now: the call may use arguments up
-            found = _Found(executable.run, executable.reason)
+            if executable.run is None and self._load(executable, self._flatten((passed, named))[1]):
+                if self._verify == "first" or (self._verify == "sample" and _dice.random() < _SAMPLED):
+                    again = self._abstract(args, kwargs)  # now: the call may use arguments up
+            elif executable.run is None:
+                executable = self._lowered.refresh(*parts, work)
         except _Off:
             self._known[signature] = _Found(None, "jax_disable_jit is on")
             return self._jitted(*args, **kwargs)  # type: ignore[no-any-return]
         except Exception as error:
-            answer = self._jitted(*args, **kwargs)  # which raises what is wrong with the call itself
-            self._say_alone(f"its program cannot be looked up ({type(error).__name__}: {error})")
-            self._known[signature] = _Found(None, str(error))
-            return answer  # type: ignore[no-any-return]
+            answer = self._plain(signature[1:3], args, kwargs)  # which raises what is wrong with the call
+            reason = f"its program cannot be looked up ({type(error).__name__}: {error})"
+            self._say_alone(reason)
+            self._known[signature] = _Found(None, reason)
+            return answer
         if executable.reason and "no more than to load" not in executable.reason:
             self._say_alone(executable.reason)
-        self._known[signature] = found
+        self._known[signature] = found = _Found(executable.run, executable.reason)
         assert found.run is not None
         answer = found.run(*passed, **named)
-        if again is not None and not self._holds(executable, *again):
-            self._known.pop(signature, None)
+        # What its method of calling keeps after the first call, of no public name, is a tenth faster.
+        self._known[signature] = found._replace(run=getattr(found.run, "_call", None) or found.run)
+        if again is not None and module_of(self._jitted, *again) != executable.module:
             self._lowered.forget(*parts, work)
-        return answer  # type: ignore[no-any-return]
+            self._known[signature] = _Found(None, "verification failed: its key misses something")
+            self._say_stale()
+        return answer
+
+    def _load(self, executable: Executable, tree: Any) -> bool:
+        """Load a program that was found; return whether that could be done."""
+        try:
+            executable.load(tree)
+        except Exception as error:  # another machine's, say, in spite of the key
+            name = _name_of(self.__wrapped__)
+            self._layer.cache.warn(
+                f"the stored program of {name} cannot be loaded ({type(error).__name__}: {error}); it is "
+                f"compiled again",
+                StoreWarning,
+            )
+            return False
+        return True
 
     def _abstract(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -206,24 +284,18 @@ class Program(Generic[P, R]):
             arg if n in numbers else jax.tree_util.tree_map(_shape_of, arg) for n, arg in enumerate(args)
         )
         named = {
-            name: arg if name in self._statics.names else jax.tree_util.tree_map(_shape_of, arg)
+            name: arg if self._statics.is_static(name) else jax.tree_util.tree_map(_shape_of, arg)
             for name, arg in kwargs.items()
         }
         return shaped, named
 
-    def _holds(
-        self, executable: Executable, args: tuple[Any, ...], kwargs: dict[str, Any], state: bytes
-    ) -> bool:
-        """Return whether the function still lowers to what the stored program was compiled from."""
-        if module_of(self._jitted, args, kwargs, state) == executable.module:
-            return True
+    def _say_stale(self) -> None:
         self._layer.cache.warn(
-            f"the stored program of {_name_of(self.__wrapped__)} is not what the function compiles to now: its key "
-            f"misses something that tracing depends on. The program was dropped; please report it, and "
-            f"declare what the function reads with version= or depends_on=",
+            f"the stored program of {_name_of(self.__wrapped__)} is not what the function compiles to now: "
+            f"its key misses something that tracing depends on. The program was dropped; please report it, "
+            f"and have what the function reads passed to it",
             AuditWarning,
         )
-        return False
 
     def _say_alone(self, reason: str) -> None:
         name = _name_of(self.__wrapped__)
@@ -281,17 +353,6 @@ def _name_of(function: Any) -> str:
     return str(getattr(function, "__qualname__", type(function).__qualname__))
 
 
-def _array_class() -> type:
-    """Return the class that arrays have; to make one here would choose the backend before the user can."""
-    try:  # of no public name
-        from jax._src.array import ArrayImpl
-    except ImportError:
-        import jax
-
-        return jax.Array  # type: ignore[no-any-return]
-    return ArrayImpl  # type: ignore[no-any-return]
-
-
 def _shape_of(leaf: Any) -> Any:
     import jax
 
@@ -309,28 +370,6 @@ def _is_off() -> bool:
     import jax
 
     return bool(jax.config.jax_disable_jit)
-
-
-def _trace_context() -> Callable[[], Any]:
-    """Return what gives the settings that this thread traces under: equal for equal ones."""
-    from hashcache.programs.environment import settings
-
-    try:  # of no public name; the public ones take a hundred times as long
-        from jax._src import config
-
-        config.trace_context()
-    except (ImportError, AttributeError):
-        return lambda: tuple(settings().items())
-    return config.trace_context
-
-
-def _is_tracing() -> Callable[[], bool]:
-    """Return what says whether this thread is in the middle of tracing another function."""
-    try:  # of no public name
-        from jax._src.core import trace_state_clean
-    except ImportError:
-        return lambda: False  # a tracer among the arguments says so too
-    return lambda: not trace_state_clean()
 
 
 @handles(Program)

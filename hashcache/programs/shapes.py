@@ -2,48 +2,31 @@
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from hashcache.errors import OptionError, UncanonicalError
+from hashcache.errors import UncanonicalError
+from hashcache.shardings import placed
 
 
 class Statics:
-    """Which arguments are static: baked into the program by value.
+    """Which arguments of a jitted function are static: baked into the program by value."""
 
-    As `jax.jit` does, names follow from numbers and numbers from names where only one is given.
-    """
-
-    def __init__(
-        self,
-        function: Callable[..., Any],
-        static_argnums: int | Sequence[int] | None,
-        static_argnames: str | Iterable[str] | None,
-    ) -> None:
-        numbers = _listed(static_argnums, int)
-        names = _listed(static_argnames, str)
-        try:
-            parameters = list(inspect.signature(function).parameters.values())
-        except (TypeError, ValueError):
-            parameters = []
-        places = [p for p in parameters if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
-        self._count = len(places) if not any(p.kind is p.VAR_POSITIONAL for p in parameters) else None
-        if static_argnames is None:
-            names = [
-                places[n].name
-                for n in numbers
-                if -len(places) <= n < len(places) and places[n].kind is not inspect.Parameter.POSITIONAL_ONLY
-            ]
-        elif static_argnums is None:
-            numbers = [place for place, parameter in enumerate(places) if parameter.name in names]
-        self._numbers = numbers
-        self.names = frozenset(names)
-        self.is_empty = not numbers and not names
+    def __init__(self, jitted: Any) -> None:
+        # JAX has worked out names from numbers and numbers from names; pickle is told of both.
+        state = jitted.__getstate__()
+        self._numbers = tuple(state["static_argnums"])
+        self._names = frozenset(state["static_argnames"])
+        self.is_empty = not self._numbers and not self._names
 
     def numbers(self, count: int) -> frozenset[int]:
         """Return the places of static arguments in a call with so many positional ones."""
         return frozenset(n + count if n < 0 else n for n in self._numbers)
+
+    def is_static(self, name: str) -> bool:
+        """Return whether an argument given by this name is static."""
+        return name in self._names
 
     def split(
         self, args: tuple[Any, ...], kwargs: dict[str, Any]
@@ -53,34 +36,36 @@ class Statics:
             return args, kwargs, None
         numbers = self.numbers(len(args))
         static: dict[str, Any] = {f"argument {n}": args[n] for n in sorted(numbers) if 0 <= n < len(args)}
-        static.update((name, kwargs[name]) for name in sorted(self.names & kwargs.keys()))
+        static.update((name, kwargs[name]) for name in sorted(self._names & kwargs.keys()))
         passed = tuple(value for n, value in enumerate(args) if n not in numbers)
-        return passed, {name: value for name, value in kwargs.items() if name not in self.names}, static
+        return passed, {name: value for name, value in kwargs.items() if name not in self._names}, static
 
 
 def described(leaf: Any) -> str:
     """Return type, shape and place of a leaf, as a key has them."""
     import jax
 
+    if isinstance(leaf, jax.ShapeDtypeStruct):
+        raise TypeError("a shape is no argument")  # JAX would trace it, and refuses to call with it
     aval = jax.typeof(leaf)
     text = f"{aval.dtype.name if hasattr(aval.dtype, 'name') else aval.dtype}{list(aval.shape)}"
     if getattr(aval, "weak_type", False):
         text += " weak"
-    if isinstance(leaf, jax.Array):
-        if getattr(aval.sharding, "spec", None) is not None:
-            text += f" {aval.sharding}"
+    mesh = getattr(getattr(aval, "sharding", None), "mesh", None)
+    if mesh is not None and not mesh.empty:
+        text += f" {aval.sharding}"
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
         if leaf.committed:
             text += f" on {placed(leaf.sharding)}"
+            text += f" {_layout(leaf)}"
     return text
 
 
-def placed(sharding: Any) -> str:
-    """Return a sharding as text that tells any two apart, in every process."""
-    mesh = getattr(sharding, "mesh", None)
-    order = "" if mesh is None or getattr(mesh, "empty", False) else f" {mesh.device_ids.tolist()}"
-    kind = f"{type(sharding).__module__}.{type(sharding).__qualname__}"
-    devices = sorted(device.id for device in sharding.device_set)
-    return f"{kind} {sharding!r}{order} {devices}"
+def _layout(leaf: Any) -> str:
+    try:  # an array that was put somewhere keeps its layout, and is compiled for with it
+        return str(leaf.format.layout)
+    except Exception:  # versions that say it otherwise, and arrays of keys
+        return ""
 
 
 def structure(tree: Any, count: int) -> Any:
@@ -103,16 +88,46 @@ def structure(tree: Any, count: int) -> Any:
     return nest
 
 
-def named_leaves(nest: Any) -> list[str]:
-    """Return what people call the leaves of arguments: ``[0]['weights'][1]``, or ``rate`` of a keyword."""
+def parameters_of(function: Callable[..., Any]) -> list[str]:
+    """Return what a function calls its positional arguments, as far as they have names."""
+    import inspect  # which JAX has loaded
+
+    try:
+        found = inspect.signature(function).parameters.values()
+    except (TypeError, ValueError):
+        return []
+    return [p.name for p in found if p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)]
+
+
+def named_leaves(nest: Any, names: Sequence[str]) -> list[str]:
+    """Return what people call the leaves of arguments, as ``weights['w'][1]``.
+
+    `names` are those of the positional arguments in the nest.
+    """
     import jax
 
-    names = []
+    found: dict[str, None] = {}
     for path, _ in jax.tree_util.tree_flatten_with_path(nest)[0]:
-        kind, rest = path[0], path[1:]
-        name = jax.tree_util.keystr(rest)
-        names.append(name if kind.idx == 0 else name.replace("['", "", 1).replace("']", "", 1))
-    return names
+        (kind, which), rest = path[:2], jax.tree_util.keystr(path[2:])
+        name = f"{names[which.idx] if kind.idx == 0 else which.key}{rest}"
+        while name in found:  # a keyword may have the name of an argument that is given by its place only
+            name += " (another)"
+        found[name] = None
+    return list(found)
+
+
+_QUOTE = "'"
+_GROUPS = {"shapes": "argument", "static": "static argument", "options": "option"}
+
+
+def plainly(change: str) -> str:
+    """Return what differs between two keys with arguments called by their own names."""
+    for group, kind in _GROUPS.items():
+        found = re.match(rf"""argument {group}\[(['"])(.*?)\1\](.*)""", change, re.DOTALL)
+        if found:
+            name, rest = found[2], found[3]
+            return f"{kind} {name}{rest if group == 'static' else rest.replace(_QUOTE, '')}"
+    return change
 
 
 def option_text(option: Any) -> str:
@@ -120,14 +135,4 @@ def option_text(option: Any) -> str:
     import jax
 
     leaves, tree = jax.tree_util.tree_flatten(option, is_leaf=lambda part: part is None)
-    texts = [placed(leaf) if hasattr(leaf, "device_set") else repr(leaf) for leaf in leaves]
-    return f"{tree} {texts}"
-
-
-def _listed(given: Any, kind: type) -> list[Any]:
-    if given is None:
-        return []
-    found = [given] if isinstance(given, kind) else list(given)
-    if not all(isinstance(one, kind) for one in found):
-        raise OptionError(f"static arguments are given as {given!r}; pass {kind.__name__}s")
-    return found
+    return f"{tree} {[placed(leaf) for leaf in leaves]}"

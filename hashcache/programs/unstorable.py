@@ -14,7 +14,7 @@ def why_unstorable(traced: Any) -> str:
         name = str(equation.primitive)
         if any(part in name for part in _OF_THIS_PROCESS) or _is_debugging(name):
             return f"it calls Python back: {name}{_called(equation)}{_where(equation)}"
-    effects = sorted(str(effect) for effect in traced.jaxpr.effects)
+    effects = sorted({type(effect).__name__ for effect in traced.jaxpr.effects})
     return f"it has effects: {', '.join(effects)}" if effects else ""
 
 
