@@ -98,19 +98,16 @@ def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Executa
     """Return the program of a jitted function for these arguments, lowered and compiled here and now."""
     started = time.perf_counter()
     traced, lowered = _lowered_anew(jitted, args, kwargs)
-    handed_out = _HandedOut()
-    with handed_out:
-        compiled = lowered.compile()
+    reason = why_unstorable(traced)
+    compiled = lowered.compile() if reason else _compiled_alone(lowered)
     seconds = time.perf_counter() - started
     module, needs_lapack = _examined(lowered)
-    out, data, devices, reason = None, None, [], why_unstorable(traced)
-    if not reason and seconds < _WORTH_STORING and not handed_out:
+    out, data, devices = None, None, []
+    if not reason and seconds < _WORTH_STORING:
         reason = f"it takes {seconds:.3f} s to compile, no more than to load"
     if not reason:
         try:
             out = structure(compiled.out_tree, compiled.out_tree.num_leaves)
-            if handed_out:  # what JAX's own cache gave serialises into something that does not load
-                compiled = _compiled_alone(lowered)
             devices = [device.id for device in compiled.runtime_executable().local_devices()]
             data = _tried(compiled, devices)
         except Exception as error:
@@ -161,57 +158,23 @@ def _loaded(data: bytes, in_tree: Any, out_tree: Any, devices: list[int]) -> Cal
     return run
 
 
-class _HandedOut:
-    """True once JAX's own cache has given a program to this thread, within the context."""
-
-    def __init__(self) -> None:
-        self._found = False
-        self._thread = threading.get_ident()
-
-    def __bool__(self) -> bool:
-        return self._found
-
-    def __enter__(self) -> None:
-        _listeners.add(self)
-
-    def __exit__(self, *_: object) -> None:
-        _listeners.discard(self)
-
-    def hear(self, event: str) -> None:
-        if event == "/jax/compilation_cache/cache_hits" and threading.get_ident() == self._thread:
-            self._found = True
-
-
-_listeners: set[_HandedOut] = set()
-
-
-def listen() -> None:
-    """Hear from JAX, once in a process, when its own cache gives a program."""
-    import jax
-
-    if not getattr(listen, "done", False):
-        listen.done = True  # type: ignore[attr-defined]
-        jax.monitoring.register_event_listener(_hear)
-
-
-def _hear(event: str, **_: Any) -> None:
-    for listener in tuple(_listeners):
-        listener.hear(event)
-
-
 def _compiled_alone(lowered: Any) -> Any:
-    """Return what the module compiles to without JAX's own cache."""
+    """Return what a module compiles to without JAX's own cache.
+
+    What that cache hands out serialises into something that loads and does not run.
+    """
     import jax
     from jax.experimental.compilation_cache import compilation_cache
 
+    if not (jax.config.jax_enable_compilation_cache and jax.config.jax_compilation_cache_dir):
+        return lowered.compile()
     with _compiling:
-        before = jax.config.jax_enable_compilation_cache
         jax.config.update("jax_enable_compilation_cache", False)
         compilation_cache.reset_cache()  # which remembers whether it is used
         try:
             return lowered.compile()
         finally:
-            jax.config.update("jax_enable_compilation_cache", before)
+            jax.config.update("jax_enable_compilation_cache", True)
             compilation_cache.reset_cache()
 
 

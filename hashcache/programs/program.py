@@ -14,7 +14,7 @@ from hashcache.explain import Explanation
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.options import Options
 from hashcache.programs.calls import TRACED, in_the_way, remembering, static_token, teller
-from hashcache.programs.compiled import Executable, build, listen, module_of
+from hashcache.programs.compiled import Executable, build, module_of
 from hashcache.programs.shapes import (
     Statics,
     described,
@@ -82,7 +82,6 @@ class Program(Generic[P, R]):
         self._remembering, self._tell = remembering(), teller()
         self._in_the_way = in_the_way()
         self._flatten = jax.tree_util.tree_flatten
-        listen()
 
     def __repr__(self) -> str:
         return f"<program {self.__wrapped__!r}>"

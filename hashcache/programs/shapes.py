@@ -54,10 +54,8 @@ def described(leaf: Any) -> str:
     mesh = getattr(getattr(aval, "sharding", None), "mesh", None)
     if mesh is not None and not mesh.empty:
         text += f" {aval.sharding}"
-    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer):
-        if leaf.committed:
-            text += f" on {placed(leaf.sharding)}"
-            text += f" {_layout(leaf)}"
+    if isinstance(leaf, jax.Array) and not isinstance(leaf, jax.core.Tracer) and leaf.committed:
+        text += f" on {placed(leaf.sharding)} {_layout(leaf)}"
     return text
 
 
