@@ -76,7 +76,7 @@ class Program(Generic[P, R]):
         self._layer, self._verify = layer, verify
         self._statics = Statics(self._jitted)
         self._options = {name: option_text(option) for name, option in sorted(options.items())}
-        self._lowered = _Lowered(self._jitted, layer, _name_of(function))
+        self._lowered = _Lowered(function, self._jitted, layer)
         self._known: dict[Any, _Found] = {}
         self._blind = ""  # why the function has no fingerprint
         self._remembering, self._tell = remembering(), teller()
@@ -324,12 +324,12 @@ class BoundProgram:
 
 
 class _Lowered(Cached[..., Executable]):
-    """What a jitted function is compiled to, cached: its key sees the jitted function, not the compiling."""
+    """What a jitted function is compiled to, cached: its key sees the function, not the compiling."""
 
-    __slots__ = ("_jitted",)
+    __slots__ = ("_given",)
 
-    def __init__(self, jitted: Any, layer: Layer, name: str) -> None:
-        self._jitted = jitted
+    def __init__(self, function: Callable[..., Any], jitted: Any, layer: Layer) -> None:
+        self._given = function
 
         def program(
             shapes: dict[str, str],
@@ -340,10 +340,10 @@ class _Lowered(Cached[..., Executable]):
         ) -> Executable:
             return build(jitted, *work)
 
-        super().__init__(program, layer, Options.of({"name": name, "ignore": ("work",)}))
+        super().__init__(program, layer, Options.of({"name": _name_of(function), "ignore": ("work",)}))
 
     def _renew(self) -> Fingerprint:
-        return fingerprint(self._jitted, settings=False)  # which are in the salt
+        return fingerprint(self._given, settings=False)  # which are in the salt
 
 
 def _name_of(function: Any) -> str:

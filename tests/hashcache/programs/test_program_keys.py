@@ -218,7 +218,7 @@ def test_a_callback_is_named_and_jax_alone_runs_the_function(jit, recwarn):
     assert value(f(X)) == value(f(X)) == [0, 2, 4, 6]
     assert "pure_callback of" in f.explain(X).reason
     assert "told" in f.explain(X).reason
-    assert "test_keys.py" in f.explain(X).reason
+    assert "test_program_keys.py" in f.explain(X).reason
     assert len(recwarn) == 1
     assert "compiled in every process" in str(recwarn[0].message)
 
