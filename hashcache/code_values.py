@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import types
 from typing import Any
@@ -84,6 +85,16 @@ def _property(value: property, sink: Sink) -> None:
 def _cached_property(value: Any, sink: Sink) -> None:
     sink.type_of(value)
     sink.part(".%s", "func", value.func)
+
+
+@handles(functools.partial)
+def _partial(value: functools.partial[Any], sink: Sink) -> None:
+    # What pickle is told depends on whether somebody has asked for `__dict__`, as JAX does of what it maps.
+    sink.type_of(value)
+    sink.walk.mutable = True
+    for name in ("func", "args", "keywords"):
+        sink.part(".%s", name, getattr(value, name))
+    sink.part("%s", ".__dict__", vars(value))
 
 
 @handles_named("functools.KeyWrapper")

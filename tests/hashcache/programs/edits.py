@@ -62,11 +62,11 @@ PLACES = {
     "dict": f"MODEL = {{'rate': C}}\ndef g(x): return {_cube('MODEL[' + repr('rate') + ']')}",
     "list": f"MODEL = [1, C]\ndef g(x): return {_cube('MODEL[-1]')}",
     "lambda in a list": f"MODEL = [lambda x: {_cube('C')}]\ndef g(x): return MODEL[0](x)",
-    "partial": f"def h(rate, x): return {_cube('rate')}\ng = functools.partial(h, C)",
+    "partial": f"def bare(rate, x): return {_cube('rate')}\ng = functools.partial(bare, C)",
     "nested function": f"def g(x):\n    def rate():\n        return C\n    return {_cube('rate()')}",
     "attribute of a function": f"def g(x): return {_cube('g.rate')}\ng.rate = C",
-    "wrapper with an attribute": "def h(x): return x\ndef g(x): return "
-    f"{_cube('g.rate').replace('x', 'h(x)')}\ng.__wrapped__ = h\ng.rate = C",
+    "wrapper with an attribute": "def inner(x): return x\ndef g(x): return "
+    f"{_cube('g.rate').replace('x', 'inner(x)')}\ng.__wrapped__ = inner\ng.rate = C",
     "decorator": "def scaled(rate):\n    def wrap(function):\n        @functools.wraps(function)\n"
     "        def inner(x): return function(x) * rate\n        return inner\n    return wrap\n"
     "@scaled(C)\ndef g(x): return (x ** 3).sum()",
