@@ -28,6 +28,7 @@ from hashcache.stores import DirectoryStore, Store
 __version__ = "0.1.0"
 
 jit = hashcache.jit
+configure = hashcache.configure
 
 __all__ = [
     "AuditWarning",
@@ -53,6 +54,7 @@ __all__ = [
     "UncacheableWarning",
     "UncanonicalError",
     "UnencodableError",
+    "configure",
     "digest",
     "hashcache",
     "jit",

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from hashcache.limits import LimitedStore
     from hashcache.policy import Size
+    from hashcache.programs.jax_cache import JaxCache
     from hashcache.prune import Choice, Pruned
 
 P = ParamSpec("P")
@@ -432,6 +433,31 @@ class Cache:
         from hashcache.programs.environment import environment
 
         return Layer("program", codec=ProgramCodec(), salt=environment, cache=self)
+
+    @functools.cached_property
+    def jax_cache(self) -> JaxCache:
+        """The directory in which JAX itself can keep what it compiles."""
+        from hashcache.programs.jax_cache import JaxCache
+
+        return JaxCache(self)
+
+    def configure(self, *, jax_cache: bool, jax_cache_size: Size | None = None) -> None:
+        """Have JAX keep what it compiles in this cache too, or no more.
+
+        It works before and after ``import jax``, and for functions of `jax.jit`; those of `jit` need it not.
+        The directory is served by ``prune``, ``verify``, ``info`` and ``clear`` of the command line.
+
+        Parameters
+        ----------
+        jax_cache : bool
+            On, or off again with the settings of before.
+        jax_cache_size : int or str, optional
+            Bytes that it may take, or a text such as ``"1 GB"``; what was not used for longest goes.
+        """
+        if jax_cache:
+            self.jax_cache.switch_on(jax_cache_size)
+        else:
+            self.jax_cache.switch_off()
 
     # -- what is stored --------------------------------------------------------------------------
 

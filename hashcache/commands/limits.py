@@ -73,6 +73,8 @@ def _prune(cache: Cache, options: argparse.Namespace) -> int:
         function=options.function,
         dry_run=options.dry_run,
     )
+    if options.layer in (None, "jax") and options.function is None:
+        pruned = _with_jax(cache, pruned, options)
     if options.json:
         say(json.dumps(_fields(pruned), indent=2))
         return 0
@@ -84,6 +86,15 @@ def _prune(cache: Cache, options: argparse.Namespace) -> int:
         f"{size_of(pruned.size)} in {pruned.kept} stay"
     )
     return 0
+
+
+def _with_jax(cache: Cache, pruned: Pruned, options: argparse.Namespace) -> Pruned:
+    """Prune what JAX keeps as well; a size is that of the layer only if no other layer is meant."""
+    size = options.max_size if options.layer == "jax" else None
+    own = cache.jax_cache.prune(size, options.dry_run)
+    gone = [Gone(entry.path, f"jax {entry.name}", entry.size, reason) for entry, reason in own.gone]
+    kept = sum(1 for _ in cache.jax_cache.entries()) - (len(gone) if options.dry_run else 0)
+    return pruned._replace(gone=(*pruned.gone, *gone), kept=pruned.kept + kept, size=pruned.size + own.size)
 
 
 def _line(gone: Gone) -> str:
@@ -108,6 +119,14 @@ def _verify(cache: Cache, options: argparse.Namespace) -> int:
         row["bytes"] += reading.size
         if reading.state == "damaged":
             damaged.append(reading)
+    if options.layer in (None, "jax"):
+        for entry in cache.jax_cache.entries():
+            reason = cache.jax_cache.damage(entry)
+            row = layers.setdefault("jax", Counter())
+            row["damaged" if reason else "whole"] += 1
+            row["bytes"] += entry.size
+            if reason:
+                damaged.append(Reading(f"jax/{entry.name}", entry.size, "damaged", reason))
     if options.json:
         told = [reading._asdict() for reading in damaged]
         say(
