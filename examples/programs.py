@@ -1,7 +1,7 @@
 """A simulation in plain JAX, in two processes: the second neither traces nor compiles.
 
-Run it as it is. A chain of masses on springs is integrated, and its stiffnesses are fitted to where the masses
-were seen, by the gradient through the whole simulation. Only the decorator is not plain JAX.
+Run it as it is. A chain of masses on springs is integrated, and its stiffnesses are fitted to where the
+masses were seen, by the gradient through the whole simulation. Only the decorator is not plain JAX.
 """
 
 from __future__ import annotations
