@@ -27,6 +27,9 @@ from hashcache.stores import DirectoryStore, Store
 
 __version__ = "0.1.0"
 
+jit = hashcache.jit
+configure = hashcache.configure
+
 __all__ = [
     "AuditWarning",
     "BoundCached",
@@ -51,7 +54,9 @@ __all__ = [
     "UncacheableWarning",
     "UncanonicalError",
     "UnencodableError",
+    "configure",
     "digest",
     "hashcache",
+    "jit",
     "register",
 ]

@@ -64,6 +64,8 @@ def _info(cache: Cache, options: argparse.Namespace) -> int:
         row["entries"] += 1
         row["bytes"] += header["size"]
         row["seconds"] += header["seconds"]
+    if kept := list(cache.jax_cache.entries()):
+        layers["jax"] = {"entries": len(kept), "bytes": sum(one.size for one in kept), "seconds": 0.0}
     if options.json:
         told = {"location": str(cache.location), "layers": layers, "statistics": limits.counted(cache)}
         say(json.dumps(told, indent=2))
@@ -81,6 +83,13 @@ def _info(cache: Cache, options: argparse.Namespace) -> int:
 
 def _ls(cache: Cache, options: argparse.Namespace) -> int:
     headers = sorted(_chosen(cache, options), key=lambda header: -float(header["created"]))
+    if options.layer == "jax":  # whose programs say nothing of what they are
+        kept = sorted(cache.jax_cache.entries(), key=lambda one: -one.used)
+        if options.json:
+            say(json.dumps([one._asdict() for one in kept], indent=2))
+            return 0
+        table(["program", "size", "used"], [[one.name, size_of(one.size), time_of(one.used)] for one in kept])
+        return 0
     if options.json:
         say(json.dumps(headers, indent=2))
         return 0
@@ -96,6 +105,8 @@ def _ls(cache: Cache, options: argparse.Namespace) -> int:
 def _clear(cache: Cache, options: argparse.Namespace) -> int:
     if options.function is None:
         removed = cache.clear(options.layer or "")  # damaged ones too
+        if options.layer in (None, "jax"):
+            removed += cache.jax_cache.clear()
     else:
         functions = {header["name"].rpartition("/")[0] for header in _chosen(cache, options)}
         removed = sum(map(cache.clear, functions))

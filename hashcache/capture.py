@@ -41,8 +41,9 @@ from hashcache.watching import Watched, watch_digest
 class CaptureWalk(Walk):
     """The walk over everything that a function captures; collects parts, guards and mutable values."""
 
-    def __init__(self, strict: bool) -> None:
+    def __init__(self, strict: bool, settings: bool = True) -> None:
         super().__init__(self._refer, opaque=not strict)
+        self._settings = settings
         self.by_role = not strict
         self.parts: list[Part] = []
         self.guards = Guards()
@@ -82,7 +83,7 @@ class CaptureWalk(Walk):
                 self._describe_class(code)
             else:
                 self._describe_module(code)
-        if self._reaches_jax:
+        if self._reaches_jax and self._settings:
             self._owner = self._shown_owner = ""
             self.capture("settings of jax", "jax.config", JaxSettings())
         sink = Framed()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import gc
 import types
 from typing import Any
@@ -10,6 +11,7 @@ from hashcache.bytecode import code_facts
 from hashcache.canonical import Sink, handles, handles_named, type_name
 from hashcache.distributions import origin_of_module
 from hashcache.guards import cell_value
+from hashcache.shardings import placed
 
 
 @handles(types.FunctionType)
@@ -85,6 +87,16 @@ def _cached_property(value: Any, sink: Sink) -> None:
     sink.part(".%s", "func", value.func)
 
 
+@handles(functools.partial)
+def _partial(value: functools.partial[Any], sink: Sink) -> None:
+    # What pickle is told depends on whether somebody has asked for `__dict__`, as JAX does of what it maps.
+    sink.type_of(value)
+    sink.walk.mutable = True
+    for name in ("func", "args", "keywords"):
+        sink.part(".%s", name, getattr(value, name))
+    sink.part("%s", ".__dict__", vars(value))
+
+
 @handles_named("functools.KeyWrapper")
 def _key_of_comparison(value: Any, sink: Sink) -> None:
     # What `cmp_to_key` returns shows neither its function nor, once called, the value beside it.
@@ -146,5 +158,28 @@ def _numba_dispatcher(value: Any, sink: Sink) -> None:
 def _jax_jitted(value: Any, sink: Sink) -> None:
     origin = str(origin_of_module("jax"))
     sink.walk.note_origin(origin)
-    sink.text("jax", origin)
+    sink.text("jax", f"{origin} {_options_of_jitted(value)}")
     sink.part(".%s", "__wrapped__", value.__wrapped__)
+
+
+def _options_of_jitted(value: Any) -> list[str]:
+    """Return the options that JAX jitted a function with."""
+    given = getattr(value, "_jit_info", None)  # of no public name
+    if given is None:  # as pickle sees it
+        state = value.__getstate__()
+        return [f"{name}={state[name]}" for name in ("static_argnums", "static_argnames")]
+    # Two of them say where the function was defined, which changes nothing.
+    names = [name for name in given._fields if name not in ("fun_sourceinfo", "fun_signature")]
+    return [f"{name}={_option_text(getattr(given, name))}" for name in names]
+
+
+def _option_text(option: Any) -> str:
+    return str([placed(part) for part in option]) if isinstance(option, tuple) else str(option)
+
+
+@handles_named("jax._src.config.UserConfig")
+def _jax_user_context(value: Any, sink: Sink) -> None:
+    # Which context of the user it is has no name; what a function gets from it is the value it has now.
+    sink.text("user context", "")
+    sink.walk.mutable = True
+    sink.part(".%s", "value", value.value)

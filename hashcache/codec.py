@@ -10,7 +10,7 @@ import struct
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, Protocol, TypeVar
 
-from hashcache.errors import UnencodableError
+from hashcache.errors import NotWorthStoringError, UnencodableError
 
 if TYPE_CHECKING:
     import pickle
@@ -313,12 +313,16 @@ def encode(value: Any, codecs: Sequence[Codec]) -> tuple[str, Payload]:
     ------
     UnencodableError
         None of them can.
+    NotWorthStoringError
+        A codec says that it is better computed again.
     """
     refusal: UnencodableError | None = None
     for codec in codecs:
         if codec.accepts(value):
             try:
                 return codec.name, codec.encode(value)
+            except NotWorthStoringError:
+                raise
             except UnencodableError as error:
                 refusal = error
             except Exception as error:  # a codec of the user's own

@@ -18,6 +18,7 @@ from hashcache.errors import (
     HashCacheError,
     MutationError,
     MutationWarning,
+    NotWorthStoringError,
     StoreWarning,
     TooLargeError,
     TornEntryError,
@@ -164,6 +165,9 @@ class Computation:
         try:
             codec, payload = self._compressed(*encoding())
             pieces = entry.pack(call.digest, codec, payload, self._about(value, seconds), self._arguments())
+        except NotWorthStoringError:
+            policy.stats["not worth storing"] += 1
+            return
         except (MemoryError, OSError) as error:  # no module can be loaded, say: not for want of a codec
             layer.store_failed("write", error, policy.stats)
             return

@@ -236,17 +236,22 @@ class Cached(Generic[P, R]):
         """Return the cached method of an instance."""
         return self if instance is None else BoundCached(self, instance)
 
+    def fingerprint(self) -> Fingerprint:
+        """Return the fingerprint of the function as it is now: the same object until something changes."""
+        found = self._fingerprint
+        if found is None or not found.holds():
+            found = self._renew()
+            # The defaults may have changed with the function, and calls are bound with them: before
+            # another thread can find the new fingerprint.
+            if not self._signature.holds(self.__wrapped__):
+                self._prepare()
+            self._fingerprint = found
+        return found
+
     def _call(self, args: tuple[Any, ...], kwargs: dict[str, Any], found: Fingerprint | None = None) -> Call:
         """Return the call with its key; `found` is the fingerprint where it is known to hold."""
         if found is None:
-            found = self._fingerprint
-            if found is None or not found.holds():
-                found = self._renew()
-                # The defaults may have changed with the function, and calls are bound with them: before
-                # another thread can find the new fingerprint.
-                if not self._signature.holds(self.__wrapped__):
-                    self._prepare()
-                self._fingerprint = found
+            found = self.fingerprint()
         try:
             values = self._bind(*args, **kwargs)
         except TypeError as error:

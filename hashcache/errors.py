@@ -29,6 +29,10 @@ class UnencodableError(HashCacheError, TypeError):
     """A result that no codec can turn into bytes."""
 
 
+class NotWorthStoringError(UnencodableError):
+    """A result that is better computed again than read; callers get it, and nobody is warned."""
+
+
 class TooLargeError(HashCacheError, ValueError):
     """A result that takes more bytes than its store may hold in all; callers get it, and it is not stored."""
 

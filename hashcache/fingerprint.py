@@ -50,7 +50,9 @@ _recent: OrderedDict[int, tuple[object, bool, Fingerprint]] = OrderedDict()
 _RECENT = 1024
 
 
-def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, ...] = ()) -> Fingerprint:
+def fingerprint(
+    function: Any, *, strict: bool = False, depends_on: tuple[Any, ...] = (), settings: bool = True
+) -> Fingerprint:
     """Return the fingerprint of a function, class or other callable.
 
     Parameters
@@ -62,6 +64,8 @@ def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, .
         Refuse captured things that carry no value (locks, loggers) instead of taking their type.
     depends_on : tuple
         Further values, functions or files that the result depends on and the code does not show.
+    settings : bool
+        Let settings of JAX take part, where the function reaches JAX.
 
     Raises
     ------
@@ -69,17 +73,18 @@ def fingerprint(function: Any, *, strict: bool = False, depends_on: tuple[Any, .
         A captured value has no canonical form. Names it.
     """
     key = id(function)
-    if not depends_on:
+    is_plain = not depends_on and settings
+    if is_plain:
         known = _recent.get(key)
         if known is not None and known[0] is function and known[1] == strict and known[2].holds():
             return known[2]
-    walk = CaptureWalk(strict)
+    walk = CaptureWalk(strict, settings)
     walk.start(function, depends_on)
     digest = walk.finish()
     assumptions = tuple(dict.fromkeys(walk.assumptions))
     watched = tuple(walk.watched.values())
     result = Fingerprint(digest, tuple(walk.parts), assumptions, walk.guards, watched)
-    if not depends_on:
+    if is_plain:
         _recent[key] = (function, strict, result)
         if len(_recent) > _RECENT:  # each holds its function and all that it captures
             _recent.popitem(last=False)

@@ -24,7 +24,7 @@ from hashcache.key import group_name
 from hashcache.lock import StoreLock, Ticket
 from hashcache.mutation import changed_values
 from hashcache.recent import MISS, is_immutable, size_of
-from hashcache.salt import Salt
+from hashcache.salt import Salt, Values
 from hashcache.statistics import BYTES_READ, FOUND, SECONDS_SAVED, count_wait
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class Layer:
         Lower-case letters, digits and hyphens; names the folder and the rows of listings.
     codec : Codec, optional
         Tried before the general ones.
-    salt : tuple or callable
-        Whatever else the values depend on: format numbers, or a function that returns them.
+    salt : tuple, dict or callable
+        Whatever else the values depend on: format numbers, the same by name, or a function that returns them.
     cache : Cache, optional
         Where results are kept. Default: the cache that ``hashcache`` itself is.
     max_size, max_age
@@ -71,7 +71,7 @@ class Layer:
         name: str,
         *,
         codec: Codec | None = None,
-        salt: tuple[Any, ...] | Callable[[], tuple[Any, ...]] = (),
+        salt: Values | Callable[[], Values] = (),
         cache: Cache | None = None,
         max_size: Size | None = None,
         max_age: timedelta | float | None = None,

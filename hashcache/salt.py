@@ -15,6 +15,8 @@ from hashcache.preview import preview
 if TYPE_CHECKING:
     from hashcache.fingerprint import Fingerprint
 
+Values = tuple[Any, ...] | dict[str, Any]
+
 _KEY_FORMAT = b"hashcache key 1"
 _PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
 
@@ -25,11 +27,11 @@ class Salt:
     Parameters
     ----------
     layer : str
-    values : tuple or callable
-        Whatever else the results depend on, or a function that returns it.
+    values : tuple, dict or callable
+        Whatever else the results depend on, by name if a dict; or a function that returns it.
     """
 
-    def __init__(self, layer: str, values: tuple[Any, ...] | Callable[[], tuple[Any, ...]]) -> None:
+    def __init__(self, layer: str, values: Values | Callable[[], Values]) -> None:
         self._layer, self._more = layer, values
         self._parts: dict[str, list[Part]] = {}  # by version, where they stay the same
         self._rows: dict[str, list[list[Any]]] = {}
@@ -76,4 +78,6 @@ class Salt:
     def _values(self, version: str) -> list[tuple[str, Any]]:
         more = self._more() if callable(self._more) else self._more
         values: list[tuple[str, Any]] = [("python", _PYTHON), ("layer", self._layer), ("version", version)]
+        if isinstance(more, dict):
+            return values + list(more.items())
         return values + [(f"salt {place}", value) for place, value in enumerate(more)]

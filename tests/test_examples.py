@@ -41,6 +41,20 @@ def test_metals(python):
     }
 
 
+def test_programs(python):
+    pytest.importorskip("jax")
+    first, second = run(python, "programs.py").split("Second process")
+    assert "(simulate compiled) (fit compiled)" in first
+    assert "(simulate found) (fit found)" in second
+    assert first.count("last position") == 2
+    last = [
+        line.partition("(")[0].strip() for line in (first + second).splitlines() if "last position" in line
+    ]
+    assert len(last) == 3
+    assert len(set(last)) == 1
+    assert set(rows(second)) == {"simulation", "fit by its gradient"}
+
+
 def test_coalescent(python):
     output = run(python, "coalescent.py")
     assert output.count("(graph computed, trace computed, moments computed)") == 2

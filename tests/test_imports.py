@@ -12,7 +12,18 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
-    {"errors", "digest", "recent", "classes", "instructions", "outside", "regions", "speaker", "statistics"},
+    {
+        "errors",
+        "digest",
+        "recent",
+        "classes",
+        "instructions",
+        "outside",
+        "regions",
+        "speaker",
+        "statistics",
+        "shardings",
+    },
     {"plain", "derived"},
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
@@ -34,6 +45,7 @@ HASHCACHE = [
     {"verification"},
     {"bound"},
     {"decorator"},
+    {"programs"},
     {"cache", "recompute"},
     {"commands", "__init__"},
     {"__main__"},
@@ -67,7 +79,7 @@ def _at_import(tree: ast.AST) -> list[ast.AST]:
 def test_imports_within_hashcache_point_one_way():
     rank = {name: place for place, names in enumerate(HASHCACHE) for name in names}
     files = {path.stem: path for path in (ROOT / "hashcache").glob("*.py")}
-    assert set(files) | {"stores", "commands"} == set(rank), "every file has a place in the order"
+    assert set(files) | {"stores", "commands", "programs"} == set(rank), "every file has a place in the order"
     for name, path in files.items():
         for imported in imports(path, "hashcache", everywhere=False):
             package, _, inner = imported.partition(".")

@@ -63,6 +63,8 @@ def _prune(cache: Cache, options: argparse.Namespace) -> int:
         function=options.function,
         dry_run=options.dry_run,
     )
+    if options.layer in (None, "jax") and options.function is None:
+        pruned = _with_jax(cache, pruned, options)
     if options.json:
         say(json.dumps(_fields(pruned), indent=2))
         return 0
@@ -74,6 +76,15 @@ def _prune(cache: Cache, options: argparse.Namespace) -> int:
         f"{size_of(pruned.size)} in {pruned.kept} stay"
     )
     return 0
+
+
+def _with_jax(cache: Cache, pruned: Pruned, options: argparse.Namespace) -> Pruned:
+    """Prune what JAX keeps as well; a size is that of the layer only if no other layer is meant."""
+    size = options.max_size if options.layer == "jax" else None
+    own = cache.jax_cache.prune(size, options.dry_run)
+    gone = [Gone(entry.path, f"jax {entry.name}", entry.size, reason) for entry, reason in own.gone]
+    kept = sum(1 for _ in cache.jax_cache.entries()) - (len(gone) if options.dry_run else 0)
+    return pruned._replace(gone=(*pruned.gone, *gone), kept=pruned.kept + kept, size=pruned.size + own.size)
 
 
 def _line(gone: Gone) -> str:

@@ -53,6 +53,14 @@ def _verify(cache: Cache, options: argparse.Namespace) -> int:
         row["bytes"] += reading.size
         if reading.state == "damaged":
             damaged.append(reading)
+    if options.layer in (None, "jax"):
+        for entry in cache.jax_cache.entries():
+            reason = cache.jax_cache.damage(entry)
+            row = layers.setdefault("jax", Counter())
+            row["damaged" if reason else "whole"] += 1
+            row["bytes"] += entry.size
+            if reason:
+                damaged.append(Reading(f"jax/{entry.name}", entry.size, "damaged", reason))
     recomputed = _recomputed(cache, options) if options.recompute else None
     status = 1 if damaged or (recomputed and any(each.outcome == "different" for each in recomputed)) else 0
     if options.json:

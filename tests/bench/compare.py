@@ -22,7 +22,7 @@ does strikes all alike. Times are processor time, without what the machine gave 
 are medians over rounds of our time over theirs: below one is faster. Absolute times are medians too, of a
 shared machine.
 """
-SECTIONS = ("Hits", "Keys", "Stores", "Fingerprints", "Imports")
+SECTIONS = ("Hits", "Keys", "Stores", "Fingerprints", "Imports", "Programs")
 Contender = Callable[[], object]
 
 
