@@ -19,6 +19,7 @@ Numbers = NDArray[np.floating[Any]]
 
 _log = logging.getLogger(__name__)
 _SMALL = 1e-280  # products of smaller numbers with others may lose digits
+_LEAST = 1e-290  # smaller numbers may have lost some
 
 
 def factorise(trace: Trace, weights: ArrayLike) -> Factors:
@@ -46,7 +47,7 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
     if smallest == 0.0:
         smallest = np.where(checked > 0.0, checked, 1.0).min(initial=1.0)
     if smallest > 1e-60 and largest < 1e60:
-        scale, scaled = np.ones(trace.n_vertices), checked
+        scale, scaled = trace.ones, checked
     else:
         from phasic.kernels.elimination import scale_rows
 
@@ -192,7 +193,7 @@ class Factors:
         AbsorptionError
             Naming the first vertex that the chain can reach and from which absorption is not certain.
         """
-        if not self.stuck.any():
+        if not self.n_stuck or not self.stuck.any():
             return
         reached = np.asarray(alpha) > 0.0
         _extend(self.trace.offsets, self.trace.targets, self.weights, reached)
@@ -235,12 +236,23 @@ class Factors:
         scale = self.scale if rewards.ndim == 1 else self.scale[:, None]
         out = np.zeros(rewards.shape, self.leave.dtype)
         scaled = np.ascontiguousarray(rewards * scale, self.leave.dtype)
-        extreme = self.scaled is not self.weights and scaled.dtype.char in "dD"
-        if extreme and ((np.abs(scaled) < 1e-290) & (rewards != 0.0)).any():
+        if self._least and ((np.abs(scaled) < self._least) & (rewards != 0.0)).any():
             out.fill(np.nan)  # digits were lost that may count
             return out
         kernel(*self._system, scaled, out)
         return out
+
+    def moments(self, starts: NDArray[np.int64], k: int, rewards: Floats) -> Numbers:
+        """Return the first `k` raw moments of the reward in continuous time from each of `starts`, [k, s].
+
+        In the numbers of the factors: not finite where these do not suffice.
+        """
+        from phasic.kernels.elimination import moments as kernel
+
+        collects = self.trace.transient & ~self.stuck if self.n_stuck else self.trace.transient
+        means = np.empty((k, starts.size), self.leave.dtype)
+        kernel(*self._system, self.scale, self._least, collects, rewards, starts, means)
+        return means
 
     def solve_transposed(self, alpha: ArrayLike) -> Floats:
         """Return the expected total time spent in each vertex, float64[n].
@@ -267,8 +279,7 @@ class Factors:
 
         out = alpha.astype(self.leave.dtype)
         kernel(*self._system, out)
-        extreme = self.scaled is not self.weights and out.dtype.char == "d"
-        if extreme and (out[self.trace.order] < 1e-290).any():
+        if self._least and out.dtype.char == "d" and (out[self.trace.order] < self._least).any():
             out.fill(np.nan)  # so rare that digits were lost; what happens there may count all the same
         out[self.trace.absorbing] = 0.0
         return out
@@ -288,6 +299,11 @@ class Factors:
         absorbed[absorbing] = 1.0
         absorbed[~self.stuck] = 1.0
         return float(start @ absorbed)
+
+    @property
+    def _least(self) -> float:
+        """Smaller numbers than this may have lost digits by the scale of their rows."""
+        return _LEAST if self.scaled is not self.weights and self.leave.dtype.char in "dD" else 0.0
 
     @property
     def _system(self) -> tuple[Any, ...]:

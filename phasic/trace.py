@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phasic.arrays import Floats
 from phasic.errors import PhasicError
 
 if TYPE_CHECKING:
@@ -151,6 +152,27 @@ class Trace:
         absorbing: NDArray[np.bool_] = self.position < 0
         absorbing.flags.writeable = False
         return absorbing
+
+    @cached_property
+    def transient(self) -> NDArray[np.bool_]:
+        """Which vertices have edges, bool[n]."""
+        transient: NDArray[np.bool_] = self.position >= 0
+        transient.flags.writeable = False
+        return transient
+
+    @cached_property
+    def time(self) -> Floats:
+        """The reward that is time itself: one where a vertex has edges, float64[n]."""
+        time = self.transient.astype(np.float64)
+        time.flags.writeable = False
+        return time
+
+    @cached_property
+    def ones(self) -> Floats:
+        """One for each vertex, float64[n]."""
+        ones = np.ones(self.n_vertices)
+        ones.flags.writeable = False
+        return ones
 
     @cached_property
     def plan(self) -> tuple[Any, ...]:

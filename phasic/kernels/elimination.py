@@ -287,6 +287,71 @@ def solve(
             out[order[i]] = x[i]
 
 
+@kernel(writes=("means",), like="weights")
+def moments(
+    offsets: Any,
+    targets: Any,
+    weights: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    scale: Any,
+    least: Any,
+    collects: Any,
+    rewards: Any,
+    starts: Any,
+    means: Any,
+) -> None:
+    """Fill `means` with the raw moments of the reward until absorption, each a solve with the one before.
+
+    Parameters
+    ----------
+    offsets, ..., leave
+        As filled by `factorise`.
+    scale : as leave, [n]
+        What the rows were multiplied by.
+    least : float
+        Right-hand sides that are smaller than this, and not zero, make everything not a number.
+    collects : bool[n]
+        Vertices that have edges and from which absorption is certain; the others count nothing.
+    rewards : float64[n]
+        Reward per unit time in each vertex.
+    starts : int64[s]
+        Vertices whose moments are wanted.
+    means : as leave, [k, s]
+    """
+    moment = np.zeros(rewards.size, leave.dtype)
+    sides = np.empty(rewards.size, leave.dtype)
+    for v in range(rewards.size):
+        if collects[v]:
+            moment[v] = 1.0
+    for k in range(means.shape[0]):
+        for v in range(rewards.size):
+            reward = (k + 1) * rewards[v] * moment[v]
+            sides[v] = reward * scale[v]
+            if abs(sides[v]) < least and reward != 0.0:
+                means[:] = np.nan
+                return
+            moment[v] = 0.0
+        solve(
+            *(offsets, targets, weights, order, position, bounds),
+            *(lower_offsets, lower_columns, upper_offsets, upper_columns),
+            *(lower, upper, leave, sides, moment),
+        )
+        for v in range(rewards.size):
+            if not collects[v]:
+                moment[v] = 0.0
+        for i in range(starts.size):
+            means[k, i] = moment[starts[i]]
+
+
 @kernel(writes=("out",), like="weights")
 def solve_many(
     offsets: Any,
