@@ -67,7 +67,7 @@ def _factorise(trace: Trace, weights: Floats, scale: Numbers, scaled: Numbers) -
     upper = np.empty(trace.upper_columns.size, scaled.dtype)
     leave = np.empty(trace.order.size, scaled.dtype)
     shift = 0.0j if np.iscomplexobj(scaled) else 0.0
-    n_stuck = kernel(trace.offsets, trace.targets, scaled, *trace.plan, shift, lower, upper, leave)
+    n_stuck = kernel(scaled, *trace.plan, shift, lower, upper, leave)
     return Factors(trace, weights, scale, scaled, lower, upper, leave, int(n_stuck))
 
 
@@ -278,7 +278,7 @@ class Factors:
         from phasic.kernels.elimination import solve_transposed as kernel
 
         out = alpha.astype(self.leave.dtype)
-        kernel(*self._system, out)
+        kernel(self.trace.targets, *self._system, out)
         if self._least and out.dtype.char == "d" and (out[self.trace.order] < self._least).any():
             out.fill(np.nan)  # so rare that digits were lost; what happens there may count all the same
         out[self.trace.absorbing] = 0.0
@@ -307,9 +307,7 @@ class Factors:
 
     @property
     def _system(self) -> tuple[Any, ...]:
-        trace = self.trace
-        edges = (trace.offsets, trace.targets, self.scaled)
-        return (*edges, *trace.plan, self.lower, self.upper, self.leave)
+        return (self.scaled, *self.trace.plan, self.lower, self.upper, self.leave)
 
     def _per_vertex(self, values: ArrayLike, name: str) -> Floats:
         checked: Floats = np.ascontiguousarray(values, dtype=np.float64)

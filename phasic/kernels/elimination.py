@@ -1,7 +1,7 @@
 """Kernels that eliminate in a recorded order, and solve with what is left.
 
-Positions count vertices in the order of elimination; ``position`` is -1 for absorbing vertices, which
-have no edges. Components follow each other so that edges lead to the same or an earlier one.
+Positions count the t vertices that have edges in the order of elimination; t stands for any absorbing
+vertex. Components follow each other so that edges lead to the same or an earlier one.
 """
 
 from __future__ import annotations
@@ -121,11 +121,12 @@ def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
 
 @kernel(writes=("lower", "upper", "leave"), like="weights")
 def factorise(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -145,10 +146,15 @@ def factorise(
 
     Parameters
     ----------
-    offsets, targets, weights : int64[n + 1], int32[m], float64[m]
-        Edges by source. Edges from a vertex to itself are not read.
-    order, position, bounds : int32[t], int32[n], int32[c + 1]
-        Positions, and where components begin.
+    weights : float64[m]
+        Weight of every edge of the graph. Those from a vertex to itself have no effect.
+    order, bounds : int32[t], int32[c + 1]
+        Vertex at each position, and where components begin.
+    edges, inner : int64[t + 1], int64[t]
+        The edges of position i are ``edges[i]:edges[i + 1]``; those from ``inner[i]`` on leave its component,
+        and are read from the last to the first, which is their order in the graph.
+    to, edge : uint32[m], uint32[m]
+        Position that each leads to, and its number in the graph.
     lower_offsets, lower_columns, upper_offsets, upper_columns : int64[t + 1], int32[...]
         Fill pattern.
     shift : float64 or complex128
@@ -183,13 +189,10 @@ def factorise(
             rows = np.empty((last - dense, last - dense), leave.dtype)
         for i in range(first, last):
             leaving = shift
-            v = order[i]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if first <= j < last:
-                    work[j] += weights[a]
-                else:
-                    leaving += weights[a]
+            for a in range(edges[i], inner[i]):
+                work[to[a]] += weights[edge[a]]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                leaving += weights[edge[a]]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 k = lower_columns[a]
                 if k >= dense:
@@ -237,11 +240,12 @@ def factorise(
 
 @kernel(writes=("out",), like="weights")
 def solve(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -257,25 +261,21 @@ def solve(
 
     Parameters
     ----------
-    offsets, ..., leave
+    weights, ..., leave
         As filled by `factorise`.
     rewards : float64[n]
         Reward per unit time in each vertex; absorbing vertices are not read.
     out : as leave, [n]
-        Expected reward until absorption from each vertex; zero on entry, and left so for vertices that
-        have no edges.
+        Expected reward until absorption from each vertex; not written to for vertices that have no edges.
     """
-    x = np.zeros(order.size, leave.dtype)
+    x = np.zeros(order.size + 1, leave.dtype)
     for c in range(bounds.size - 1):
         first = bounds[c]
         last = bounds[c + 1]
         for i in range(first, last):
-            v = order[i]
-            collected = x[i] + rewards[v]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    collected += weights[a] * out[targets[a]]
+            collected = x[i] + rewards[order[i]]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                collected += weights[edge[a]] * x[to[a]]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 collected += lower[a] * x[lower_columns[a]]
             x[i] = collected
@@ -289,11 +289,12 @@ def solve(
 
 @kernel(writes=("means",), like="weights")
 def moments(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -313,7 +314,7 @@ def moments(
 
     Parameters
     ----------
-    offsets, ..., leave
+    weights, ..., leave
         As filled by `factorise`.
     scale : as leave, [n]
         What the rows were multiplied by.
@@ -341,7 +342,7 @@ def moments(
                 return
             moment[v] = 0.0
         solve(
-            *(offsets, targets, weights, order, position, bounds),
+            *(weights, order, edges, inner, to, edge, bounds),
             *(lower_offsets, lower_columns, upper_offsets, upper_columns),
             *(lower, upper, leave, sides, moment),
         )
@@ -354,11 +355,12 @@ def moments(
 
 @kernel(writes=("out",), like="weights")
 def solve_many(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -372,7 +374,7 @@ def solve_many(
 ) -> None:
     """Fill each column of `out`, [n, k], as `solve` does for that column of `rewards`, float64[n, k]."""
     size = rewards.shape[1]
-    x = np.zeros((order.size, size), leave.dtype)
+    x = np.zeros((order.size + 1, size), leave.dtype)
     for c in range(bounds.size - 1):
         first = bounds[c]
         last = bounds[c + 1]
@@ -381,13 +383,11 @@ def solve_many(
             row = x[i]
             for r in range(size):
                 row[r] = rewards[v, r]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    weight = weights[a]
-                    other = out[targets[a]]
-                    for r in range(size):
-                        row[r] += weight * other[r]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                weight = weights[edge[a]]
+                other = x[to[a]]
+                for r in range(size):
+                    row[r] += weight * other[r]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 weight = lower[a]
                 other = x[lower_columns[a]]
@@ -407,11 +407,13 @@ def solve_many(
 
 @kernel(writes=("out",), like="weights")
 def solve_transposed(
-    offsets: Any,
     targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -426,7 +428,9 @@ def solve_transposed(
 
     Parameters
     ----------
-    offsets, ..., leave
+    targets : int32[m]
+        Vertex that each edge of the graph leads to.
+    weights, ..., leave
         As filled by `factorise`.
     out : as leave, [n]
         On entry the initial probability of each vertex. On exit the expected time in each vertex that
@@ -444,9 +448,6 @@ def solve_transposed(
         for i in range(last - 1, first - 1, -1):
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 x[lower_columns[a]] += lower[a] * x[i]
-            v = order[i]
-            out[v] = x[i]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    out[targets[a]] += weights[a] * x[i]
+            out[order[i]] = x[i]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                out[targets[edge[a]]] += weights[edge[a]] * x[i]
