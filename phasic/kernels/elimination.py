@@ -45,7 +45,7 @@ def scale_rows(offsets: Any, weights: Any, scale: Any, scaled: Any) -> Any:
 
 
 _SMALL = 16  # states: so few are eliminated as fast entry by entry
-_PANEL = 32  # rows that fit into a processor's cache together
+_PANEL = 16  # rows that fit into a processor's cache together
 
 
 def _dense_from(first: Any, last: Any, upper_offsets: Any) -> Any:
@@ -59,22 +59,34 @@ def _dense_from(first: Any, last: Any, upper_offsets: Any) -> Any:
     return begin
 
 
-def _take_four(k: Any, row: Any, rows: Any, exits: Any, leave: Any) -> Any:
-    """Eliminate states k to k + 3 from `row`, which keeps their shares; return what exits through them."""
+def _shares(k: Any, row: Any, rows: Any, leave: Any) -> None:
+    """Replace entries k to k + 3 of `row` by its shares of these states, which have been eliminated."""
     u0 = rows[k]
     u1 = rows[k + 1]
     u2 = rows[k + 2]
-    u3 = rows[k + 3]
     s0 = row[k] / leave[k]
     s1 = (row[k + 1] + s0 * u0[k + 1]) / leave[k + 1]
     s2 = (row[k + 2] + s0 * u0[k + 2] + s1 * u1[k + 2]) / leave[k + 2]
     s3 = (row[k + 3] + s0 * u0[k + 3] + s1 * u1[k + 3] + s2 * u2[k + 3]) / leave[k + 3]
-    for j in range(k + 4, row.size):  # four rows at once read and write `row` a fourth as often
-        row[j] += s0 * u0[j] + s1 * u1[j] + s2 * u2[j] + s3 * u3[j]
     row[k] = s0
     row[k + 1] = s1
     row[k + 2] = s2
     row[k + 3] = s3
+
+
+def _spread(k: Any, row: Any, rows: Any, exits: Any) -> Any:
+    """Add the rates of states k to k + 3 to those of `row` by its shares; return what exits through them."""
+    s0 = row[k]
+    s1 = row[k + 1]
+    s2 = row[k + 2]
+    s3 = row[k + 3]
+    later = row[k + 4 :]  # slices: with indices that may be negative, this loop is not vectorised
+    u0 = rows[k][k + 4 :]
+    u1 = rows[k + 1][k + 4 :]
+    u2 = rows[k + 2][k + 4 :]
+    u3 = rows[k + 3][k + 4 :]
+    for j in range(later.size):  # four rows at once read and write `row` a fourth as often
+        later[j] += s0 * u0[j] + s1 * u1[j] + s2 * u2[j] + s3 * u3[j]
     return s0 * exits[k] + s1 * exits[k + 1] + s2 * exits[k + 2] + s3 * exits[k + 3]
 
 
@@ -93,19 +105,23 @@ def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
     for begin in range(0, n, _PANEL):
         end = min(begin + _PANEL, n)
         for k in range(0, begin, 4):
+            for i in range(begin, end):  # quotients of different rows need not wait for each other
+                _shares(k, rows[i], rows, leave)
             for i in range(begin, end):
-                exits[i] += _take_four(k, rows[i], rows, exits, leave)
+                exits[i] += _spread(k, rows[i], rows, exits)
         for i in range(begin, end):
             row = rows[i]
             k = begin
             while k + 4 <= i:
-                exits[i] += _take_four(k, row, rows, exits, leave)
+                _shares(k, row, rows, leave)
+                exits[i] += _spread(k, row, rows, exits)
                 k += 4
             while k < i:
                 share = row[k] / leave[k]
-                above = rows[k]
-                for j in range(k + 1, n):
-                    row[j] += share * above[j]
+                later = row[k + 1 :]
+                above = rows[k][k + 1 :]
+                for j in range(later.size):
+                    later[j] += share * above[j]
                 row[k] = share
                 exits[i] += share * exits[k]
                 k += 1
