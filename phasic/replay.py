@@ -13,6 +13,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.errors import AbsorptionError, GraphError, ParameterError
+from phasic.kernels import elimination as kernels
 from phasic.trace import Trace
 
 Numbers = NDArray[np.floating[Any]]
@@ -20,6 +21,7 @@ Numbers = NDArray[np.floating[Any]]
 _log = logging.getLogger(__name__)
 _SMALL = 1e-280  # products of smaller numbers with others may lose digits
 _LEAST = 1e-290  # smaller numbers may have lost some
+_NONE = np.empty(0, np.int32)
 
 
 def factorise(trace: Trace, weights: ArrayLike) -> Factors:
@@ -49,11 +51,9 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
     if smallest > 1e-60 and largest < 1e60:
         scale, scaled = trace.ones, checked
     else:
-        from phasic.kernels.elimination import scale_rows
-
         checked_weights(trace, checked)
         scale, scaled = np.empty(trace.n_vertices), np.empty(checked.size)
-        smallest = scale_rows(trace.offsets, checked, scale, scaled)
+        smallest = kernels.scale_rows(trace.offsets, checked, scale, scaled)
     factors = _factorise(trace, checked, scale, scaled)
     if min(smallest, factors.leave.min(initial=1.0)) < _SMALL or (factors.n_stuck and not _doomed(factors)):
         return factors.wide  # numbers became too small to keep their digits, or vanished
@@ -61,13 +61,11 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
 
 
 def _factorise(trace: Trace, weights: Floats, scale: Numbers, scaled: Numbers) -> Factors:
-    from phasic.kernels.elimination import factorise as kernel
-
     lower = np.empty(trace.lower_columns.size, scaled.dtype)
     upper = np.empty(trace.upper_columns.size, scaled.dtype)
     leave = np.empty(trace.order.size, scaled.dtype)
     shift = 0.0j if np.iscomplexobj(scaled) else 0.0
-    n_stuck = kernel(scaled, *trace.plan, shift, lower, upper, leave)
+    n_stuck = kernels.factorise(scaled, *trace.plan, shift, lower, upper, leave)
     return Factors(trace, weights, scale, scaled, lower, upper, leave, int(n_stuck))
 
 
@@ -230,8 +228,6 @@ class Factors:
         rewards : as the factors, [n] or [n, k]
             Several vectors of rewards are columns, and solved for together.
         """
-        from phasic.kernels import elimination as kernels
-
         kernel = kernels.solve if rewards.ndim == 1 else kernels.solve_many
         scale = self.scale if rewards.ndim == 1 else self.scale[:, None]
         out = np.zeros(rewards.shape, self.leave.dtype)
@@ -247,11 +243,10 @@ class Factors:
 
         In the numbers of the factors: not finite where these do not suffice.
         """
-        from phasic.kernels.elimination import moments as kernel
-
-        collects = self.trace.transient & ~self.stuck if self.n_stuck else self.trace.transient
+        trace = self.trace
+        stuck = np.flatnonzero(self.stuck[trace.order]).astype(np.int32) if self.n_stuck else _NONE
         means = np.empty((k, starts.size), self.leave.dtype)
-        kernel(*self._system, self.scale, self._least, collects, rewards, starts, means)
+        kernels.moments(*self._system, self.scale, self._least, stuck, rewards, trace.position[starts], means)
         return means
 
     def solve_transposed(self, alpha: ArrayLike) -> Floats:
@@ -275,10 +270,8 @@ class Factors:
 
     def visited(self, alpha: Numbers) -> Numbers:
         """Return the expected time in each vertex over its scale, which is not as small as the time."""
-        from phasic.kernels.elimination import solve_transposed as kernel
-
         out = alpha.astype(self.leave.dtype)
-        kernel(self.trace.targets, *self._system, out)
+        kernels.solve_transposed(self.trace.targets, *self._system, out)
         if self._least and out.dtype.char == "d" and (out[self.trace.order] < self._least).any():
             out.fill(np.nan)  # so rare that digits were lost; what happens there may count all the same
         out[self.trace.absorbing] = 0.0
@@ -286,8 +279,6 @@ class Factors:
 
     def absorption_probability(self, alpha: ArrayLike) -> float:
         """Return the probability of absorption some day: the sum of `alpha` where that is certain."""
-        from phasic.kernels.elimination import solve as kernel
-
         start = self._per_vertex(alpha, "alpha")
         if not self.stuck.any():
             return float(start.sum())
@@ -295,7 +286,7 @@ class Factors:
         last = np.zeros(trace.n_vertices, self.leave.dtype)
         np.add.at(last, trace.source, self.scaled * absorbing[trace.targets])
         absorbed = np.zeros(trace.n_vertices, self.leave.dtype)
-        kernel(*self._system, last, absorbed)
+        kernels.solve(*self._system, last, absorbed)
         absorbed[absorbing] = 1.0
         absorbed[~self.stuck] = 1.0
         return float(start @ absorbed)

@@ -154,16 +154,9 @@ class Trace:
         return absorbing
 
     @cached_property
-    def transient(self) -> NDArray[np.bool_]:
-        """Which vertices have edges, bool[n]."""
-        transient: NDArray[np.bool_] = self.position >= 0
-        transient.flags.writeable = False
-        return transient
-
-    @cached_property
     def time(self) -> Floats:
         """The reward that is time itself: one where a vertex has edges, float64[n]."""
-        time = self.transient.astype(np.float64)
+        time = (~self.absorbing).astype(np.float64)
         time.flags.writeable = False
         return time
 
@@ -176,7 +169,7 @@ class Trace:
 
     @cached_property
     def plan(self) -> tuple[Any, ...]:
-        """What elimination kernels take after the weights; what they index by is unsigned, which is faster."""
+        """What elimination kernels take after the weights; they index faster by unsigned numbers."""
         lower, upper = self.lower_columns.view(np.uint32), self.upper_columns.view(np.uint32)
         pattern = (self.lower_offsets, lower, self.upper_offsets, upper)
         return (self.order, *self._edges, self.bounds, *pattern)

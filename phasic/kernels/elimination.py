@@ -254,6 +254,40 @@ def factorise(
     return stuck
 
 
+def _solve(
+    weights: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    x: Any,
+) -> None:
+    """Turn rewards by position into solutions; ``x[t]``, that of absorbing vertices, is zero."""
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            collected = x[i]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                collected += weights[edge[a]] * x[to[a]]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                collected += lower[a] * x[lower_columns[a]]
+            x[i] = collected
+        for i in range(last - 1, first - 1, -1):
+            collected = x[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                collected += upper[b] * x[upper_columns[b]]
+            x[i] = collected / leave[i]
+
+
 @kernel(writes=("out",), like="weights")
 def solve(
     weights: Any,
@@ -285,22 +319,14 @@ def solve(
         Expected reward until absorption from each vertex; not written to for vertices that have no edges.
     """
     x = np.zeros(order.size + 1, leave.dtype)
-    for c in range(bounds.size - 1):
-        first = bounds[c]
-        last = bounds[c + 1]
-        for i in range(first, last):
-            collected = x[i] + rewards[order[i]]
-            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
-                collected += weights[edge[a]] * x[to[a]]
-            for a in range(lower_offsets[i], lower_offsets[i + 1]):
-                collected += lower[a] * x[lower_columns[a]]
-            x[i] = collected
-        for i in range(last - 1, first - 1, -1):
-            collected = x[i]
-            for b in range(upper_offsets[i], upper_offsets[i + 1]):
-                collected += upper[b] * x[upper_columns[b]]
-            x[i] = collected / leave[i]
-            out[order[i]] = x[i]
+    for i in range(order.size):
+        x[i] += rewards[order[i]]
+    _solve(
+        *(weights, edges, inner, to, edge, bounds),
+        *(lower_offsets, lower_columns, upper_offsets, upper_columns, lower, upper, leave, x),
+    )
+    for i in range(order.size):
+        out[order[i]] = x[i]
 
 
 @kernel(writes=("means",), like="weights")
@@ -321,7 +347,7 @@ def moments(
     leave: Any,
     scale: Any,
     least: Any,
-    collects: Any,
+    stuck: Any,
     rewards: Any,
     starts: Any,
     means: Any,
@@ -336,37 +362,39 @@ def moments(
         What the rows were multiplied by.
     least : float
         Right-hand sides that are smaller than this, and not zero, make everything not a number.
-    collects : bool[n]
-        Vertices that have edges and from which absorption is certain; the others count nothing.
+    stuck : int32[...]
+        Positions from which absorption is not certain; they count nothing.
     rewards : float64[n]
         Reward per unit time in each vertex.
-    starts : int64[s]
-        Vertices whose moments are wanted.
+    starts : int32[s]
+        Positions whose moments are wanted; -1 for absorbing vertices, which is the end of `x`.
     means : as leave, [k, s]
     """
-    moment = np.zeros(rewards.size, leave.dtype)
-    sides = np.empty(rewards.size, leave.dtype)
-    for v in range(rewards.size):
-        if collects[v]:
-            moment[v] = 1.0
+    t = order.size
+    x = np.zeros(t + 1, leave.dtype)
+    reward = np.empty(t)
+    factor = np.empty(t, scale.dtype)
+    for i in range(t):
+        x[i] = 1.0
+        reward[i] = rewards[order[i]]
+        factor[i] = scale[order[i]]
     for k in range(means.shape[0]):
-        for v in range(rewards.size):
-            reward = (k + 1) * rewards[v] * moment[v]
-            sides[v] = reward * scale[v]
-            if abs(sides[v]) < least and reward != 0.0:
-                means[:] = np.nan
-                return
-            moment[v] = 0.0
-        solve(
-            *(weights, order, edges, inner, to, edge, bounds),
-            *(lower_offsets, lower_columns, upper_offsets, upper_columns),
-            *(lower, upper, leave, sides, moment),
+        lost = False
+        for i in range(t):
+            side = (k + 1) * reward[i] * x[i]
+            x[i] = side * factor[i]
+            lost |= (abs(x[i]) < least) & (side != 0.0)
+        if lost:
+            means[:] = np.nan
+            return
+        _solve(
+            *(weights, edges, inner, to, edge, bounds),
+            *(lower_offsets, lower_columns, upper_offsets, upper_columns, lower, upper, leave, x),
         )
-        for v in range(rewards.size):
-            if not collects[v]:
-                moment[v] = 0.0
-        for i in range(starts.size):
-            means[k, i] = moment[starts[i]]
+        for j in range(stuck.size):
+            x[stuck[j]] = 0.0
+        for j in range(starts.size):
+            means[k, j] = x[starts[j]]
 
 
 @kernel(writes=("out",), like="weights")
