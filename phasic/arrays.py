@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, fields
 from functools import cached_property
+from math import isfinite
 from typing import Any
 
 import numpy as np
@@ -109,8 +110,10 @@ class GraphArrays:
                 f"theta has shape {theta.shape}, but the graph expects {self.n_parameters} parameters; "
                 f"pass a vector of length {self.n_parameters}"
             )
-        if not np.isfinite(theta).all():
+        if not all(map(isfinite, theta.tolist())):
             raise ParameterError(f"theta is {theta}; every entry must be finite")
+        if theta.size == 1:
+            return self.checked(self.coefficients[:, 0] * theta[0], theta)
         return self.checked(self.coefficients @ theta, theta)
 
     def checked(self, weights: Floats, theta: Floats, how: str = "") -> Floats:

@@ -106,7 +106,7 @@ class Resolvent:
 
     def __init__(self, trace: Trace, weights: Floats) -> None:
         self._trace = trace
-        self._edges = (trace.offsets, trace.targets, weights)
+        self._weights = weights
         self._lower = np.empty(trace.lower_columns.size, np.complex128)
         self._upper = np.empty(trace.upper_columns.size, np.complex128)
         self._leave = np.empty(trace.order.size, np.complex128)
@@ -115,8 +115,8 @@ class Resolvent:
         from phasic.kernels.elimination import factorise
 
         factors = (self._lower, self._upper, self._leave)
-        factorise(*self._edges, *self._trace.plan, shift, *factors)
-        return (*self._edges, *self._trace.plan, *factors)
+        factorise(self._weights, *self._trace.plan, shift, *factors)
+        return (self._weights, *self._trace.plan, *factors)
 
     def collected(self, shift: complex, rewards: Floats, alpha: Floats) -> Complex:
         """Return the transform of the mean reward rate, complex128[1]."""
@@ -131,7 +131,7 @@ class Resolvent:
         from phasic.kernels.elimination import solve_transposed
 
         out = alpha.astype(np.complex128)
-        solve_transposed(*self._factorise(shift), out)
+        solve_transposed(self._trace.targets, *self._factorise(shift), out)
         absorbing = self._trace.position < 0
         out[absorbing] /= shift
         return out

@@ -93,8 +93,11 @@ def _checked(offsets: NDArray[Any], targets: NDArray[Any]) -> tuple[Offsets, Ind
         raise GraphError(f"offsets announce {offsets[-1]} edges, but targets have shape {targets.shape}")
     if targets.size and not (int(targets.min()) >= 0 and int(targets.max()) < n):
         raise GraphError(f"an edge leads to vertex {targets.max()}, but there are {n} vertices")
-    if n >= 2**31:
-        raise GraphError(f"{n} vertices are more than the 2**31 that an elimination can number")
+    if n >= 2**31 or targets.size >= 2**32:
+        raise GraphError(
+            f"{n} vertices and {targets.size} edges are more than the 2**31 and 2**32 that an elimination "
+            f"can number"
+        )
     return _own(offsets), _own(np.ascontiguousarray(targets, dtype=np.int32))
 
 

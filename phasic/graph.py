@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from math import isfinite
 from typing import Any, Self
 
 import numpy as np
@@ -383,7 +384,7 @@ class Graph(
             values = np.array(theta, dtype=np.float64)
         except (TypeError, ValueError):
             raise ParameterError(f"theta is {theta!r}; pass a vector of numbers") from None
-        if values.ndim != 1 or values.size == 0 or not np.isfinite(values).all():
+        if values.ndim != 1 or values.size == 0 or not all(map(isfinite, values.tolist())):
             raise ParameterError(f"theta is {theta!r}; pass a vector of finite numbers, not empty")
         if callback is not None and log:
             raise GraphError("weights follow from a callback or from log=True, not from both")

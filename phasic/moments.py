@@ -66,24 +66,24 @@ def moments(
     r = _rewards(factors, rewards)
     alpha = np.asarray(alpha, dtype=np.float64)
     factors.require_absorption(alpha)
-    return [float(moment) for moment in in_range(lambda chosen: _raw(chosen, alpha, k, r, discrete), factors)]
+    raw: list[float] = in_range(lambda chosen: _raw(chosen, alpha, k, r, discrete), factors).tolist()
+    return raw
 
 
 def _raw(factors: Factors, alpha: Floats, k: int, r: Floats, discrete: bool) -> list[Any]:
-    absorbing, starts = factors.trace.absorbing, np.flatnonzero(alpha)
-    stay = _staying(factors) if discrete else None
+    starts = alpha.nonzero()[0]
+    start = alpha[starts]
+    if not discrete:
+        return [start @ mean for mean in factors.moments(starts, k, r)]
+    absorbing, stay = factors.trace.absorbing, _staying(factors)
     one = factors.leave.dtype.type(1)
-    seen = [np.where(absorbing, 0 * one, one)]  # of each order so far: m, or P m for a discrete chain
+    seen = [np.where(absorbing, 0 * one, one)]  # P m of each order so far
     raw = []
     for j in range(1, k + 1):
-        if stay is None:
-            moment = _finite(factors, factors.collected(j * r * seen[-1]))
-            seen.append(moment)
-        else:
-            terms = sum(comb(j, i) * r ** (j - i) * seen[i] for i in range(j))
-            moment = _finite(factors, factors.collected(np.asarray(terms)))
-            seen.append(_onward(factors, moment) + stay * moment)
-        raw.append(alpha[starts] @ moment[starts])
+        terms = sum(comb(j, i) * r ** (j - i) * seen[i] for i in range(j))
+        moment = _finite(factors, factors.collected(np.asarray(terms)))
+        seen.append(_onward(factors, moment) + stay * moment)
+        raw.append(start @ moment[starts])
     return raw
 
 
@@ -166,8 +166,10 @@ def _covariances(factors: Factors, alpha: Floats, rewards: Floats, discrete: boo
 
 def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:
     """Return `rewards` as float64[n], zero where nothing can be collected."""
+    if rewards is None:
+        return factors.trace.time
     n = factors.trace.n_vertices
-    checked = np.ones(n) if rewards is None else np.array(rewards, dtype=np.float64)
+    checked = np.array(rewards, dtype=np.float64)
     if checked.shape != (n,):
         raise GraphError(f"rewards have shape {checked.shape}, but the graph has {n} vertices")
     if not np.isfinite(checked).all():

@@ -13,12 +13,15 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.errors import AbsorptionError, GraphError, ParameterError
+from phasic.kernels import elimination as kernels
 from phasic.trace import Trace
 
 Numbers = NDArray[np.floating[Any]]
 
 _log = logging.getLogger(__name__)
 _SMALL = 1e-280  # products of smaller numbers with others may lose digits
+_LEAST = 1e-290  # smaller numbers may have lost some
+_NONE = np.empty(0, np.int32)
 
 
 def factorise(trace: Trace, weights: ArrayLike) -> Factors:
@@ -46,13 +49,11 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
     if smallest == 0.0:
         smallest = np.where(checked > 0.0, checked, 1.0).min(initial=1.0)
     if smallest > 1e-60 and largest < 1e60:
-        scale, scaled = np.ones(trace.n_vertices), checked
+        scale, scaled = trace.ones, checked
     else:
-        from phasic.kernels.elimination import scale_rows
-
         checked_weights(trace, checked)
         scale, scaled = np.empty(trace.n_vertices), np.empty(checked.size)
-        smallest = scale_rows(trace.offsets, checked, scale, scaled)
+        smallest = kernels.scale_rows(trace.offsets, checked, scale, scaled)
     factors = _factorise(trace, checked, scale, scaled)
     if min(smallest, factors.leave.min(initial=1.0)) < _SMALL or (factors.n_stuck and not _doomed(factors)):
         return factors.wide  # numbers became too small to keep their digits, or vanished
@@ -60,13 +61,11 @@ def factorise(trace: Trace, weights: ArrayLike) -> Factors:
 
 
 def _factorise(trace: Trace, weights: Floats, scale: Numbers, scaled: Numbers) -> Factors:
-    from phasic.kernels.elimination import factorise as kernel
-
     lower = np.empty(trace.lower_columns.size, scaled.dtype)
     upper = np.empty(trace.upper_columns.size, scaled.dtype)
     leave = np.empty(trace.order.size, scaled.dtype)
     shift = 0.0j if np.iscomplexobj(scaled) else 0.0
-    n_stuck = kernel(trace.offsets, trace.targets, scaled, *trace.plan, shift, lower, upper, leave)
+    n_stuck = kernels.factorise(scaled, *trace.plan, shift, lower, upper, leave)
     return Factors(trace, weights, scale, scaled, lower, upper, leave, int(n_stuck))
 
 
@@ -192,7 +191,7 @@ class Factors:
         AbsorptionError
             Naming the first vertex that the chain can reach and from which absorption is not certain.
         """
-        if not self.stuck.any():
+        if not self.n_stuck or not self.stuck.any():
             return
         reached = np.asarray(alpha) > 0.0
         _extend(self.trace.offsets, self.trace.targets, self.weights, reached)
@@ -229,18 +228,26 @@ class Factors:
         rewards : as the factors, [n] or [n, k]
             Several vectors of rewards are columns, and solved for together.
         """
-        from phasic.kernels import elimination as kernels
-
         kernel = kernels.solve if rewards.ndim == 1 else kernels.solve_many
         scale = self.scale if rewards.ndim == 1 else self.scale[:, None]
         out = np.zeros(rewards.shape, self.leave.dtype)
         scaled = np.ascontiguousarray(rewards * scale, self.leave.dtype)
-        extreme = self.scaled is not self.weights and scaled.dtype.char in "dD"
-        if extreme and ((np.abs(scaled) < 1e-290) & (rewards != 0.0)).any():
+        if self._least and ((np.abs(scaled) < self._least) & (rewards != 0.0)).any():
             out.fill(np.nan)  # digits were lost that may count
             return out
         kernel(*self._system, scaled, out)
         return out
+
+    def moments(self, starts: NDArray[np.int64], k: int, rewards: Floats) -> Numbers:
+        """Return the first `k` raw moments of the reward in continuous time from each of `starts`, [k, s].
+
+        In the numbers of the factors: not finite where these do not suffice.
+        """
+        trace = self.trace
+        stuck = np.flatnonzero(self.stuck[trace.order]).astype(np.int32) if self.n_stuck else _NONE
+        means = np.empty((k, starts.size), self.leave.dtype)
+        kernels.moments(*self._system, self.scale, self._least, stuck, rewards, trace.position[starts], means)
+        return means
 
     def solve_transposed(self, alpha: ArrayLike) -> Floats:
         """Return the expected total time spent in each vertex, float64[n].
@@ -263,20 +270,15 @@ class Factors:
 
     def visited(self, alpha: Numbers) -> Numbers:
         """Return the expected time in each vertex over its scale, which is not as small as the time."""
-        from phasic.kernels.elimination import solve_transposed as kernel
-
         out = alpha.astype(self.leave.dtype)
-        kernel(*self._system, out)
-        extreme = self.scaled is not self.weights and out.dtype.char == "d"
-        if extreme and (out[self.trace.order] < 1e-290).any():
+        kernels.solve_transposed(self.trace.targets, *self._system, out)
+        if self._least and out.dtype.char == "d" and (out[self.trace.order] < self._least).any():
             out.fill(np.nan)  # so rare that digits were lost; what happens there may count all the same
         out[self.trace.absorbing] = 0.0
         return out
 
     def absorption_probability(self, alpha: ArrayLike) -> float:
         """Return the probability of absorption some day: the sum of `alpha` where that is certain."""
-        from phasic.kernels.elimination import solve as kernel
-
         start = self._per_vertex(alpha, "alpha")
         if not self.stuck.any():
             return float(start.sum())
@@ -284,16 +286,19 @@ class Factors:
         last = np.zeros(trace.n_vertices, self.leave.dtype)
         np.add.at(last, trace.source, self.scaled * absorbing[trace.targets])
         absorbed = np.zeros(trace.n_vertices, self.leave.dtype)
-        kernel(*self._system, last, absorbed)
+        kernels.solve(*self._system, last, absorbed)
         absorbed[absorbing] = 1.0
         absorbed[~self.stuck] = 1.0
         return float(start @ absorbed)
 
     @property
+    def _least(self) -> float:
+        """Smaller numbers than this may have lost digits by the scale of their rows."""
+        return _LEAST if self.scaled is not self.weights and self.leave.dtype.char in "dD" else 0.0
+
+    @property
     def _system(self) -> tuple[Any, ...]:
-        trace = self.trace
-        edges = (trace.offsets, trace.targets, self.scaled)
-        return (*edges, *trace.plan, self.lower, self.upper, self.leave)
+        return (self.scaled, *self.trace.plan, self.lower, self.upper, self.leave)
 
     def _per_vertex(self, values: ArrayLike, name: str) -> Floats:
         checked: Floats = np.ascontiguousarray(values, dtype=np.float64)

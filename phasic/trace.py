@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
+from phasic.arrays import Floats
 from phasic.errors import PhasicError
 
 if TYPE_CHECKING:
@@ -153,11 +154,44 @@ class Trace:
         return absorbing
 
     @cached_property
+    def time(self) -> Floats:
+        """The reward that is time itself: one where a vertex has edges, float64[n]."""
+        time = (~self.absorbing).astype(np.float64)
+        time.flags.writeable = False
+        return time
+
+    @cached_property
+    def ones(self) -> Floats:
+        """One for each vertex, float64[n]."""
+        ones = np.ones(self.n_vertices)
+        ones.flags.writeable = False
+        return ones
+
+    @cached_property
     def plan(self) -> tuple[Any, ...]:
-        """What elimination kernels take after the weights; columns unsigned, which are faster to index by."""
+        """What elimination kernels take after the weights; they index faster by unsigned numbers."""
         lower, upper = self.lower_columns.view(np.uint32), self.upper_columns.view(np.uint32)
         pattern = (self.lower_offsets, lower, self.upper_offsets, upper)
-        return (self.order, self.position, self.bounds, *pattern)
+        return (self.order, *self._edges, self.bounds, *pattern)
+
+    @property
+    def _edges(self) -> tuple[Any, ...]:
+        """Edges by position, as `phasic.kernels.structure.by_position` sorts them.
+
+        Returns
+        -------
+        edges, inner, to, edge : int64[t + 1], int64[t], uint32[m], uint32[m]
+            As `phasic.kernels.elimination.factorise` takes them.
+        """
+        from phasic.kernels.structure import by_position
+
+        t, m = self.order.size, self.targets.size
+        edges, inner = np.empty(t + 1, np.int64), np.empty(t, np.int64)
+        to, edge = np.empty(m, np.uint32), np.empty(m, np.uint32)
+        by_position(
+            *(self.offsets, self.targets, self.order, self.position, self.bounds), *(edges, inner, to, edge)
+        )
+        return edges, inner, to, edge
 
     @cached_property
     def rows(self) -> Rows:

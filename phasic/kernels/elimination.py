@@ -1,7 +1,7 @@
 """Kernels that eliminate in a recorded order, and solve with what is left.
 
-Positions count vertices in the order of elimination; ``position`` is -1 for absorbing vertices, which
-have no edges. Components follow each other so that edges lead to the same or an earlier one.
+Positions count the t vertices that have edges in the order of elimination; t stands for any absorbing
+vertex. Components follow each other so that edges lead to the same or an earlier one.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def scale_rows(offsets: Any, weights: Any, scale: Any, scaled: Any) -> Any:
 
 
 _SMALL = 16  # states: so few are eliminated as fast entry by entry
-_PANEL = 32  # rows that fit into a processor's cache together
+_PANEL = 16  # rows that fit into a processor's cache together
 
 
 def _dense_from(first: Any, last: Any, upper_offsets: Any) -> Any:
@@ -59,22 +59,34 @@ def _dense_from(first: Any, last: Any, upper_offsets: Any) -> Any:
     return begin
 
 
-def _take_four(k: Any, row: Any, rows: Any, exits: Any, leave: Any) -> Any:
-    """Eliminate states k to k + 3 from `row`, which keeps their shares; return what exits through them."""
+def _shares(k: Any, row: Any, rows: Any, leave: Any) -> None:
+    """Replace entries k to k + 3 of `row` by its shares of these states, which have been eliminated."""
     u0 = rows[k]
     u1 = rows[k + 1]
     u2 = rows[k + 2]
-    u3 = rows[k + 3]
     s0 = row[k] / leave[k]
     s1 = (row[k + 1] + s0 * u0[k + 1]) / leave[k + 1]
     s2 = (row[k + 2] + s0 * u0[k + 2] + s1 * u1[k + 2]) / leave[k + 2]
     s3 = (row[k + 3] + s0 * u0[k + 3] + s1 * u1[k + 3] + s2 * u2[k + 3]) / leave[k + 3]
-    for j in range(k + 4, row.size):  # four rows at once read and write `row` a fourth as often
-        row[j] += s0 * u0[j] + s1 * u1[j] + s2 * u2[j] + s3 * u3[j]
     row[k] = s0
     row[k + 1] = s1
     row[k + 2] = s2
     row[k + 3] = s3
+
+
+def _spread(k: Any, row: Any, rows: Any, exits: Any) -> Any:
+    """Add the rates of states k to k + 3 to those of `row` by its shares; return what exits through them."""
+    s0 = row[k]
+    s1 = row[k + 1]
+    s2 = row[k + 2]
+    s3 = row[k + 3]
+    later = row[k + 4 :]  # slices: with indices that may be negative, this loop is not vectorised
+    u0 = rows[k][k + 4 :]
+    u1 = rows[k + 1][k + 4 :]
+    u2 = rows[k + 2][k + 4 :]
+    u3 = rows[k + 3][k + 4 :]
+    for j in range(later.size):  # four rows at once read and write `row` a fourth as often
+        later[j] += s0 * u0[j] + s1 * u1[j] + s2 * u2[j] + s3 * u3[j]
     return s0 * exits[k] + s1 * exits[k + 1] + s2 * exits[k + 2] + s3 * exits[k + 3]
 
 
@@ -93,19 +105,23 @@ def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
     for begin in range(0, n, _PANEL):
         end = min(begin + _PANEL, n)
         for k in range(0, begin, 4):
+            for i in range(begin, end):  # quotients of different rows need not wait for each other
+                _shares(k, rows[i], rows, leave)
             for i in range(begin, end):
-                exits[i] += _take_four(k, rows[i], rows, exits, leave)
+                exits[i] += _spread(k, rows[i], rows, exits)
         for i in range(begin, end):
             row = rows[i]
             k = begin
             while k + 4 <= i:
-                exits[i] += _take_four(k, row, rows, exits, leave)
+                _shares(k, row, rows, leave)
+                exits[i] += _spread(k, row, rows, exits)
                 k += 4
             while k < i:
                 share = row[k] / leave[k]
-                above = rows[k]
-                for j in range(k + 1, n):
-                    row[j] += share * above[j]
+                later = row[k + 1 :]
+                above = rows[k][k + 1 :]
+                for j in range(later.size):
+                    later[j] += share * above[j]
                 row[k] = share
                 exits[i] += share * exits[k]
                 k += 1
@@ -121,11 +137,12 @@ def _factorise_dense(rows: Any, exits: Any, leave: Any) -> Any:
 
 @kernel(writes=("lower", "upper", "leave"), like="weights")
 def factorise(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -145,10 +162,15 @@ def factorise(
 
     Parameters
     ----------
-    offsets, targets, weights : int64[n + 1], int32[m], float64[m]
-        Edges by source. Edges from a vertex to itself are not read.
-    order, position, bounds : int32[t], int32[n], int32[c + 1]
-        Positions, and where components begin.
+    weights : float64[m]
+        Weight of every edge of the graph. Those from a vertex to itself have no effect.
+    order, bounds : int32[t], int32[c + 1]
+        Vertex at each position, and where components begin.
+    edges, inner : int64[t + 1], int64[t]
+        The edges of position i are ``edges[i]:edges[i + 1]``; those from ``inner[i]`` on leave its component,
+        and are read from the last to the first, which is their order in the graph.
+    to, edge : uint32[m], uint32[m]
+        Position that each leads to, and its number in the graph.
     lower_offsets, lower_columns, upper_offsets, upper_columns : int64[t + 1], int32[...]
         Fill pattern.
     shift : float64 or complex128
@@ -183,13 +205,10 @@ def factorise(
             rows = np.empty((last - dense, last - dense), leave.dtype)
         for i in range(first, last):
             leaving = shift
-            v = order[i]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if first <= j < last:
-                    work[j] += weights[a]
-                else:
-                    leaving += weights[a]
+            for a in range(edges[i], inner[i]):
+                work[to[a]] += weights[edge[a]]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                leaving += weights[edge[a]]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 k = lower_columns[a]
                 if k >= dense:
@@ -235,13 +254,48 @@ def factorise(
     return stuck
 
 
+def _solve(
+    weights: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    x: Any,
+) -> None:
+    """Turn rewards by position into solutions; ``x[t]``, that of absorbing vertices, is zero."""
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        last = bounds[c + 1]
+        for i in range(first, last):
+            collected = x[i]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                collected += weights[edge[a]] * x[to[a]]
+            for a in range(lower_offsets[i], lower_offsets[i + 1]):
+                collected += lower[a] * x[lower_columns[a]]
+            x[i] = collected
+        for i in range(last - 1, first - 1, -1):
+            collected = x[i]
+            for b in range(upper_offsets[i], upper_offsets[i + 1]):
+                collected += upper[b] * x[upper_columns[b]]
+            x[i] = collected / leave[i]
+
+
 @kernel(writes=("out",), like="weights")
 def solve(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -257,43 +311,100 @@ def solve(
 
     Parameters
     ----------
-    offsets, ..., leave
+    weights, ..., leave
         As filled by `factorise`.
     rewards : float64[n]
         Reward per unit time in each vertex; absorbing vertices are not read.
     out : as leave, [n]
-        Expected reward until absorption from each vertex; zero on entry, and left so for vertices that
-        have no edges.
+        Expected reward until absorption from each vertex; not written to for vertices that have no edges.
     """
-    x = np.zeros(order.size, leave.dtype)
-    for c in range(bounds.size - 1):
-        first = bounds[c]
-        last = bounds[c + 1]
-        for i in range(first, last):
-            v = order[i]
-            collected = x[i] + rewards[v]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    collected += weights[a] * out[targets[a]]
-            for a in range(lower_offsets[i], lower_offsets[i + 1]):
-                collected += lower[a] * x[lower_columns[a]]
-            x[i] = collected
-        for i in range(last - 1, first - 1, -1):
-            collected = x[i]
-            for b in range(upper_offsets[i], upper_offsets[i + 1]):
-                collected += upper[b] * x[upper_columns[b]]
-            x[i] = collected / leave[i]
-            out[order[i]] = x[i]
+    x = np.zeros(order.size + 1, leave.dtype)
+    for i in range(order.size):
+        x[i] += rewards[order[i]]
+    _solve(
+        *(weights, edges, inner, to, edge, bounds),
+        *(lower_offsets, lower_columns, upper_offsets, upper_columns, lower, upper, leave, x),
+    )
+    for i in range(order.size):
+        out[order[i]] = x[i]
+
+
+@kernel(writes=("means",), like="weights")
+def moments(
+    weights: Any,
+    order: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    lower: Any,
+    upper: Any,
+    leave: Any,
+    scale: Any,
+    least: Any,
+    stuck: Any,
+    rewards: Any,
+    starts: Any,
+    means: Any,
+) -> None:
+    """Fill `means` with the raw moments of the reward until absorption, each a solve with the one before.
+
+    Parameters
+    ----------
+    weights, ..., leave
+        As filled by `factorise`.
+    scale : as leave, [n]
+        What the rows were multiplied by.
+    least : float
+        Right-hand sides that are smaller than this, and not zero, make everything not a number.
+    stuck : int32[...]
+        Positions from which absorption is not certain; they count nothing.
+    rewards : float64[n]
+        Reward per unit time in each vertex.
+    starts : int32[s]
+        Positions whose moments are wanted; -1 for absorbing vertices, which is the end of `x`.
+    means : as leave, [k, s]
+    """
+    t = order.size
+    x = np.zeros(t + 1, leave.dtype)
+    reward = np.empty(t)
+    factor = np.empty(t, scale.dtype)
+    for i in range(t):
+        x[i] = 1.0
+        reward[i] = rewards[order[i]]
+        factor[i] = scale[order[i]]
+    for k in range(means.shape[0]):
+        lost = False
+        for i in range(t):
+            side = (k + 1) * reward[i] * x[i]
+            x[i] = side * factor[i]
+            lost |= (abs(x[i]) < least) & (side != 0.0)
+        if lost:
+            means[:] = np.nan
+            return
+        _solve(
+            *(weights, edges, inner, to, edge, bounds),
+            *(lower_offsets, lower_columns, upper_offsets, upper_columns, lower, upper, leave, x),
+        )
+        for j in range(stuck.size):
+            x[stuck[j]] = 0.0
+        for j in range(starts.size):
+            means[k, j] = x[starts[j]]
 
 
 @kernel(writes=("out",), like="weights")
 def solve_many(
-    offsets: Any,
-    targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -307,7 +418,7 @@ def solve_many(
 ) -> None:
     """Fill each column of `out`, [n, k], as `solve` does for that column of `rewards`, float64[n, k]."""
     size = rewards.shape[1]
-    x = np.zeros((order.size, size), leave.dtype)
+    x = np.zeros((order.size + 1, size), leave.dtype)
     for c in range(bounds.size - 1):
         first = bounds[c]
         last = bounds[c + 1]
@@ -316,13 +427,11 @@ def solve_many(
             row = x[i]
             for r in range(size):
                 row[r] = rewards[v, r]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    weight = weights[a]
-                    other = out[targets[a]]
-                    for r in range(size):
-                        row[r] += weight * other[r]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                weight = weights[edge[a]]
+                other = x[to[a]]
+                for r in range(size):
+                    row[r] += weight * other[r]
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 weight = lower[a]
                 other = x[lower_columns[a]]
@@ -342,11 +451,13 @@ def solve_many(
 
 @kernel(writes=("out",), like="weights")
 def solve_transposed(
-    offsets: Any,
     targets: Any,
     weights: Any,
     order: Any,
-    position: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
     bounds: Any,
     lower_offsets: Any,
     lower_columns: Any,
@@ -361,7 +472,9 @@ def solve_transposed(
 
     Parameters
     ----------
-    offsets, ..., leave
+    targets : int32[m]
+        Vertex that each edge of the graph leads to.
+    weights, ..., leave
         As filled by `factorise`.
     out : as leave, [n]
         On entry the initial probability of each vertex. On exit the expected time in each vertex that
@@ -379,9 +492,6 @@ def solve_transposed(
         for i in range(last - 1, first - 1, -1):
             for a in range(lower_offsets[i], lower_offsets[i + 1]):
                 x[lower_columns[a]] += lower[a] * x[i]
-            v = order[i]
-            out[v] = x[i]
-            for a in range(offsets[v], offsets[v + 1]):
-                j = position[targets[a]]
-                if j < first or j >= last:
-                    out[targets[a]] += weights[a] * x[i]
+            out[order[i]] = x[i]
+            for a in range(edges[i + 1] - 1, inner[i] - 1, -1):
+                out[targets[edge[a]]] += weights[edge[a]] * x[i]

@@ -1,4 +1,4 @@
-"""Kernels on the pattern of edges: strongly connected components, and what can be reached."""
+"""Kernels on the pattern of edges: strongly connected components, what can be reached, edges by position."""
 
 from __future__ import annotations
 
@@ -163,3 +163,52 @@ def join(
                 size += 1
     joined[t] = size
     return size
+
+
+@kernel(writes=("edges", "inner", "to", "edge"))
+def by_position(
+    offsets: Any,
+    targets: Any,
+    order: Any,
+    position: Any,
+    bounds: Any,
+    edges: Any,
+    inner: Any,
+    to: Any,
+    edge: Any,
+) -> None:
+    """Sort edges by the position of where they come from, those that leave a component last, and backwards.
+
+    Parameters
+    ----------
+    offsets, targets : int64[n + 1], int32[m]
+        Edges by source.
+    order, position, bounds : int32[t], int32[n], int32[c + 1]
+        Vertex at each position, position of each vertex (-1 for absorbing ones), and where components
+        begin. Edges lead to the same or an earlier component.
+    edges, inner, to, edge : int64[t + 1], int64[t], uint32[m], uint32[m]
+        Filled as `phasic.kernels.elimination.factorise` takes them.
+    """
+    t = order.size
+    edges[0] = 0
+    for c in range(bounds.size - 1):
+        first = bounds[c]
+        for i in range(first, bounds[c + 1]):
+            begin = offsets[order[i]]
+            end = offsets[order[i] + 1]
+            head = edges[i]
+            tail = head + end - begin
+            edges[i + 1] = tail
+            for a in range(begin, end):
+                j = position[targets[a]]
+                if j >= first:
+                    to[head] = j
+                    edge[head] = a
+                    head += 1
+                else:
+                    if j < 0:
+                        j = t
+                    tail -= 1
+                    to[tail] = j
+                    edge[tail] = a
+            inner[i] = head

@@ -1,3 +1,4 @@
+import itertools
 import subprocess
 import sys
 
@@ -281,3 +282,25 @@ def test_the_probability_of_absorption_some_day():
     assert solved.absorption_probability(oracle.starting_at(6)) == 0.5
     assert solved.absorption_probability(oracle.starting_at(6, 2)) == 0.0
     assert solved.absorption_probability(oracle.starting_at(6, 5, 0.25)) == 0.25
+
+
+@given(seeds)
+@settings(max_examples=30, deadline=None)
+def test_edges_by_position_are_those_of_the_graph_in_their_order(seed):
+    model = oracle.random_model(seed, n=12)
+    trace = elimination.record(model.offsets, model.targets)
+    order, edges, inner, to, edge, bounds, *_ = trace.plan
+    vertex = np.append(order, -1)
+    for first, last in itertools.pairwise(bounds):
+        for i in range(first, last):
+            own = range(model.offsets[order[i]], model.offsets[order[i] + 1])
+            inside, outside = edge[edges[i] : inner[i]], edge[inner[i] : edges[i + 1]][::-1]
+            assert sorted([*inside, *outside]) == list(own)
+            assert list(inside) == sorted(inside)
+            assert list(outside) == sorted(outside)
+            leads = model.targets[edge[edges[i] : edges[i + 1]]]
+            np.testing.assert_array_equal(
+                vertex[to[edges[i] : edges[i + 1]]], np.where(trace.absorbing[leads], -1, leads)
+            )
+            assert all(first <= j < last for j in to[edges[i] : inner[i]])
+            assert not any(first <= j < last for j in to[inner[i] : edges[i + 1]])

@@ -75,6 +75,19 @@ def test_random_cyclic_chains_are_solved_exactly(seed, discrete, spread):
     close(var(model), oracle.variance(model))
 
 
+@given(seeds, st.sampled_from([1, 3, 20]))
+@settings(max_examples=20, deadline=None)
+def test_each_moment_is_a_solve_with_the_one_before(seed, spread):
+    model = oracle.random_model(seed, spread=spread)
+    chosen, r = factors(model), rewards(model, seed)[0]
+    starts = np.flatnonzero(model.alpha)
+    found, last = [], np.where(chosen.trace.absorbing, 0.0, 1.0)
+    for k in range(1, 4):
+        last = chosen.solve(k * r * last)
+        found.append(float(model.alpha[starts] @ last[starts]))
+    assert raw(model, 3, r) == found
+
+
 def test_a_coalescent_of_20_takes_1_9():
     model = oracle.coalescent(20)
     assert model.n == 628
