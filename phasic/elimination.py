@@ -82,12 +82,17 @@ def _checked(offsets: NDArray[Any], targets: NDArray[Any]) -> tuple[Offsets, Ind
 
 
 def _refuse_beyond_memory(needed: float, n_states: int) -> None:
-    try:
-        memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):  # a platform that does not say
-        return
+    memory = memory_of_machine()
     if needed > memory:
         raise PhasicError(
             f"eliminating the cycles of these {n_states} states needs about {needed / 2**30:.1f} GiB, "
             f"and this machine has {memory / 2**30:.1f} GiB; reduce the state space, or sample instead"
         )
+
+
+def memory_of_machine() -> float:
+    """Return the bytes of memory of this machine; as many as there can be where it does not say."""
+    try:
+        return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+    except (AttributeError, ValueError, OSError):
+        return 2.0**48
