@@ -20,6 +20,7 @@ from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
 from phasic.samples import Samples
+from phasic.sharing import Sharing
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import PROGRAMS, Steps, select
 from phasic.transformations import Transformations
@@ -29,7 +30,9 @@ from phasic.weighting import Given, Reading, Weighting, given, linear, product, 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Pictures):
+class Graph(
+    Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Pictures, Sharing
+):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
