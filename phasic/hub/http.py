@@ -51,6 +51,15 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
     max_redirections = _MOST_REDIRECTIONS
     max_repeats = 2
 
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except BaseException:  # which leaves the connection to whoever called
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         before, after = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl))
         if after not in ("http", "https") or (before == "https" and after == "http"):

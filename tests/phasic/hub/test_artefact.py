@@ -145,10 +145,19 @@ def test_what_is_no_artefact_is_refused(data):
 def altered(draw):
     """Return artefacts with some numbers changed, sealed anew: as somebody would who means harm."""
     content = bytearray(DATA[:-32])
+    words, begin = len(content) // 4, len(content) % 4  # numbers as they lie at the end
+
+    def place(first: int = 0) -> slice:
+        word = draw(st.integers(first, words - 1))
+        return slice(begin + 4 * word, begin + 4 * word + 4)
+
     for _ in range(draw(st.integers(1, 4))):
-        place = draw(st.integers(0, len(content) // 4 - 1)) * 4
-        number = draw(st.one_of(st.integers(-2, 20), st.integers(-(2**31), 2**31 - 1)))
-        struct.pack_into("<i", content, place, number)
+        if draw(st.booleans()):  # two numbers change places, likely ones of the order
+            one, other = place(words - 30), place(words - 30)
+            content[one], content[other] = content[other], content[one]
+        else:
+            number = draw(st.one_of(st.integers(-2, 20), st.integers(-(2**31), 2**31 - 1)))
+            content[place()] = struct.pack("<i", number)
     return sealed(bytes(content))
 
 
