@@ -44,7 +44,10 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="look through a registry, for its maintainers")
     check.add_argument("directory", type=Path)
     check.add_argument(
-        "--most-vertices", type=int, default=10_000, help="record graphs anew up to this size (default: 10000)"
+        "--most-vertices",
+        type=int,
+        default=10_000,
+        help="record graphs anew up to this size (default: 10000)",
     )
     check.set_defaults(command=_check)
     return parser

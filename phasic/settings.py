@@ -111,7 +111,7 @@ def configure(**settings: Any) -> Configured:
             named[name] = _addresses(value)
         elif name in known and not isinstance(value, bool):
             raise OptionError(f"{name} is {value!r}; pass True or False")
-    for name in named.keys() & _ELSEWHERE.keys():
+    for name in sorted(named.keys() & _ELSEWHERE.keys()):
         _log.info("the setting %s has no effect here: %s", name, _ELSEWHERE[name])
     return Configured({name: value for name, value in named.items() if name in known})
 

@@ -94,7 +94,9 @@ class Artefact:
         having = np.flatnonzero(self.degrees)
         _require(np.array_equal(np.sort(self.order), having), "its order is not that of vertices with edges")
         bounds = self.bounds
-        _require(bounds.size > 0 and bounds[0] == 0 and bounds[-1] == having.size, "its bounds cover no order")
+        _require(
+            bounds.size > 0 and bounds[0] == 0 and bounds[-1] == having.size, "its bounds cover no order"
+        )
         _require(bool((np.diff(bounds.astype(np.int64)) > 0).all()), "its components are empty")
 
     @cached_property
@@ -116,7 +118,9 @@ class Artefact:
         parts = [_FRONT.pack(MAGIC, len(header)), header]
         content = b"".join([*parts, *(getattr(self, name).tobytes() for name in _ARRAYS)])
         if len(content) + _SUM > LARGEST:
-            raise ArtefactError(f"an artefact of {len(content)} bytes is too large; at most {LARGEST} are read")
+            raise ArtefactError(
+                f"an artefact of {len(content)} bytes is too large; at most {LARGEST} are read"
+            )
         return content + hashlib.sha256(content).digest()
 
     @classmethod
@@ -161,7 +165,7 @@ def _header(content: dict[str, Any]) -> bytes:
 
 def _parsed(text: bytes) -> dict[str, Any]:
     try:
-        header = json.loads(text)
+        header: dict[str, Any] = json.loads(text)
     except (ValueError, RecursionError):
         raise ArtefactError("not an artefact: its header is no JSON") from None
     _require(type(header) is dict and set(header) == _NAMES, "its header has other fields")

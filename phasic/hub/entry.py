@@ -68,12 +68,14 @@ class Entry:
         EntryError
             Something is missing, unknown, of another type or too long.
         """
-        _require(bool(_ID.fullmatch(compute_id)), f"an id is up to 100 letters, digits, _ - . not {compute_id!r}")
+        _require(
+            bool(_ID.fullmatch(compute_id)), f"an id is up to 100 letters, digits, _ - . not {compute_id!r}"
+        )
         entry = _fields(content, "the entry", {"graph_hash", "format_revision", "artifacts", "metadata"})
         revision, graph_hash = entry["format_revision"], entry["graph_hash"]
         _require(
             type(revision) is int and revision in _ARTEFACTS,
-            f"format_revision is {revision!r}, and {sorted(_ARTEFACTS)} are read; a newer version may read it",
+            f"format_revision is {revision!r}, and {sorted(_ARTEFACTS)} are read; upgrade to read it",
         )
         _require(_is_hash(graph_hash), "graph_hash is not 64 hexadecimal digits")
         artefacts = _fields(entry["artifacts"], "artifacts", _ARTEFACTS[revision])

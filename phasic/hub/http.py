@@ -63,7 +63,9 @@ class _Redirections(urllib.request.HTTPRedirectHandler):
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
         before, after = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl))
         if after not in ("http", "https") or (before == "https" and after == "http"):
-            raise UnreachableError(f"{req.full_url} leads to {newurl}, which is less safe; it is not followed")
+            raise UnreachableError(
+                f"{req.full_url} leads to {newurl}, which is less safe; it is not followed"
+            )
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 

@@ -74,7 +74,7 @@ class Registry:
 
 
 def addresses() -> tuple[str, ...]:
-    """Return where registries are looked for: what was configured, else ``PHASIC_REGISTRY``, else ``builtin``.
+    """Return the addresses that were configured, else those of ``PHASIC_REGISTRY``, else ``builtin``.
 
     The variable holds one address or several, with commas between them.
     """

@@ -59,7 +59,7 @@ def test_another_order_is_found_and_harms_nobody(folder, capsys):
 
 def test_an_order_of_other_rules_is_not_compared(folder):
     replaced(folder, lambda artefact: replace(artefact, order_version=99))
-    assert "cannot be compared" in checking.check(folder)[0] or "not compared" in checking.check(folder)[0]
+    assert "but not compared" in checking.check(folder)[0]
 
 
 def test_what_nobody_has_published_cannot_be_verified(capsys):
@@ -72,7 +72,10 @@ def test_a_check_finds_everything(folder):
     index = json.loads((folder / INDEX).read_bytes())
     computes = index["computes"]
     (folder / computes["six"]["artifacts"]["parent"]["cid_or_path"]).write_bytes(b"?")
-    computes["again"] = {**computes["islands"], "metadata": {**computes["islands"]["metadata"], "vertices": 3}}
+    computes["again"] = {
+        **computes["islands"],
+        "metadata": {**computes["islands"]["metadata"], "vertices": 3},
+    }
     computes["bad"] = {}
     (folder / "artifacts" / "notes.txt").write_text("")
     (folder / INDEX).write_text(json.dumps(index))

@@ -9,6 +9,7 @@ import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
 import pytest
 from registries import islands, publish
 from test_hash import renumbered
@@ -282,7 +283,7 @@ def test_every_shipped_elimination_is_pulled_as_it_would_be_recorded():
 
 def test_equal_graphs_are_published_as_equal_bytes_whoever_numbered_them_alike(tmp_path):
     arrays = islands().arrays
-    same = renumbered(arrays, __import__("numpy").arange(arrays.n_vertices))
+    same = renumbered(arrays, np.arange(arrays.n_vertices))
     publish(islands(), tmp_path / "one")
     publish(Graph.from_arrays(same), tmp_path / "other")
     assert tree(tmp_path / "one") == tree(tmp_path / "other")
