@@ -84,6 +84,9 @@ class Sharing(ABC):
     ) -> str:
         """Record the elimination of this graph, publish it, and return its entry as JSON.
 
+        Publishing to a git repository pushes a branch; on GitHub, ``gh`` opens a pull request if it is
+        installed. Then the pull request, or the branch, is returned in place of the entry.
+
         Parameters
         ----------
         id : str
@@ -120,6 +123,7 @@ class Sharing(ABC):
             param_length=self.param_length(),
             **metadata,
         )
+        told = ""
         if not dry_run:
-            publishing.publish(prepared, registry if registry is not None else registry_repo)
-        return prepared.entry.to_json()
+            told = publishing.publish(prepared, registry if registry is not None else registry_repo)
+        return told or prepared.entry.to_json()

@@ -1,4 +1,4 @@
-"""Publish: an artefact and its entry, into a directory that others read."""
+"""Publish: an artefact and its entry, into a registry that others read."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from phasic.arrays import GraphArrays
-from phasic.hub import registry
+from phasic.hub import git, registry
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index, write_index
 from phasic.hub.errors import HubError
 from phasic.hub.files import sweep, write_whole
@@ -52,8 +52,10 @@ def prepare(
     return Prepared(Entry.of(compute_id, entry.content()), data)  # which reads it as strictly as others do
 
 
-def publish(prepared: Prepared, address: str | os.PathLike[str] | None = None) -> None:
+def publish(prepared: Prepared, address: str | os.PathLike[str] | None = None) -> str:
     """Write an artefact and its entry to a registry, by default the first that is configured.
+
+    Returns what somebody has to look at for it to be done: a pull request, or a branch; else nothing.
 
     Raises
     ------
@@ -62,12 +64,15 @@ def publish(prepared: Prepared, address: str | os.PathLike[str] | None = None) -
     """
     chosen = os.fspath(registry.addresses()[0] if address is None else address)
     place = None if chosen == BUILTIN else place_of(chosen)
+    if isinstance(place, git.Clone):
+        return git.publish(chosen, prepared)
     if not isinstance(place, Directory):
         raise HubError(
-            f"nothing can be published at {chosen!r}; pass registry= with the path of a directory, or name "
-            f"one first in phasic.configure(registry=...)"
+            f"nothing can be published at {chosen!r}; pass registry= with the path of a directory or the "
+            f"address of a git repository, or name one first in phasic.configure(registry=...)"
         )
     publish_to(place.root, prepared)
+    return ""
 
 
 def publish_to(root: Path, prepared: Prepared) -> None:

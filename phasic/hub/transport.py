@@ -32,7 +32,7 @@ class Place(Protocol):
 
 
 def place_of(address: str | os.PathLike[str]) -> Place:
-    """Return the place with an address: a directory, ``builtin``, or a URL.
+    """Return the place with an address: a directory, ``builtin``, a git repository or another URL.
 
     Raises
     ------
@@ -42,6 +42,10 @@ def place_of(address: str | os.PathLike[str]) -> Place:
     text = os.fspath(address)
     if text == BUILTIN:
         return Directory(SHIPPED, BUILTIN)
+    from phasic.hub import git
+
+    if git.is_repository(text):
+        return git.Clone(text)
     if "://" not in text:
         return Directory(Path(text).expanduser(), text)
     if "\0" in text or any(c.isspace() for c in text):
