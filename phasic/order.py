@@ -62,7 +62,7 @@ def elimination_order(offsets: Offsets, targets: Indices) -> Order:
     component = np.repeat(np.arange(found, dtype=np.int32), np.diff(bounds))
     order = order[np.lexsort((order, component))]
 
-    pattern = symmetric_pattern(offsets, targets, order, component)
+    pattern = _symmetric_pattern(offsets, targets, order, component)
     if pattern is None:
         return Order(order, bounds, 0.0, 0.0)
     from phasic.kernels.ordering import minimum_degree
@@ -74,7 +74,7 @@ def elimination_order(offsets: Offsets, targets: Indices) -> Order:
     return Order(order[eliminated], bounds, float(fill), float(work))
 
 
-def symmetric_pattern(
+def _symmetric_pattern(
     offsets: Offsets, targets: Indices, order: Indices, component: Indices
 ) -> tuple[Offsets, Indices] | None:
     """Return which positions are joined by an edge inside a component, either way; None where none are."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from phasic.replay import Factors
     from phasic.trace import Trace
 
+_log = logging.getLogger(__name__)
+
 
 class Sharing(ABC):
     """Pulling the elimination of a graph from a registry, and publishing it there.
@@ -21,6 +24,7 @@ class Sharing(ABC):
     checked against the graph: it can save time, and cannot change an answer by more than rounding.
     """
 
+    cache_moments: bool
     _trace: Trace | None
     _factors: Factors | None
 
@@ -48,7 +52,9 @@ class Sharing(ABC):
         Returns
         -------
         bool
-            False if no registry has it or none can be reached, which is warned of once.
+            False if no registry has it or none can be reached, which is warned of once. Also if the publisher
+            numbers the vertices otherwise and this graph has ``cache_moments=True``: another order can change
+            the last digit, and what is stored is what would be computed.
 
         Examples
         --------
@@ -65,6 +71,9 @@ class Sharing(ABC):
             from phasic import layers
 
             layers.keep_trace(self.arrays, plan.trace, force)
+        elif self.cache_moments:
+            _log.info("the publisher numbers vertices otherwise, and moments that are stored are to be exact")
+            return False
         self._trace, self._factors = plan.trace, None
         return True
 

@@ -66,12 +66,20 @@ def plan_of(artefact: Artefact, arrays: GraphArrays) -> Plan:
     if artefact.degrees.size != n or artefact.targets.size != arrays.targets.size:
         raise ArtefactError("the artefact is of a graph with other numbers of vertices or edges")
     here = canonical_order(arrays)[artefact.ranks]  # the vertex of this graph that each of the artefact is
-    theirs = _edges(here[np.repeat(np.arange(n), artefact.degrees)], here[artefact.targets], n)
-    if not np.array_equal(theirs, _edges(_sources(arrays), arrays.targets, n)):
-        raise ArtefactError("the artefact is of a graph with other edges")
+    is_alike = (
+        np.array_equal(here, np.arange(n))
+        and np.array_equal(artefact.offsets, arrays.offsets)
+        and np.array_equal(artefact.targets, arrays.targets)
+    )
+    if not is_alike:
+        theirs = _edges(here[np.repeat(np.arange(n), artefact.degrees)], here[artefact.targets], n)
+        mine = _edges(np.repeat(np.arange(n), np.diff(arrays.offsets)), arrays.targets, n)
+        if not np.array_equal(theirs, mine):
+            raise ArtefactError("the artefact is of a graph with other edges")
     order = here[artefact.order].astype(np.int32)
-    trace = completed(arrays.offsets, arrays.targets.astype(np.int32), order, artefact.bounds)
-    is_alike = np.array_equal(here, np.arange(n)) and np.array_equal(artefact.targets, arrays.targets)
+    trace = completed(
+        arrays.offsets, arrays.targets.astype(np.int32), order, artefact.bounds.astype(np.int32)
+    )
     return Plan(trace, is_alike and artefact.order_version == ORDER_VERSION)
 
 
@@ -92,8 +100,8 @@ def completed(offsets: Offsets, targets: Indices, order: Indices, bounds: Indice
         return plain
     from phasic.kernels.filling import fill_pattern
 
-    component = _components(plain)
-    size = _fill_bound(plain, component)
+    _check_components(plain)
+    size = _fill_bound(plain)
     lower_offsets, upper_offsets = np.zeros((2, order.size + 1), np.int64)
     lower, upper = np.empty((2, size + 1), np.int32)
     fill_pattern(
@@ -104,8 +112,8 @@ def completed(offsets: Offsets, targets: Indices, order: Indices, bounds: Indice
     return Trace(offsets, targets, order, bounds, lower_offsets, lower, upper_offsets, upper)
 
 
-def _components(trace: Trace) -> Indices:
-    """Return the component of each position; raise unless they are the strongly connected ones."""
+def _check_components(trace: Trace) -> None:
+    """Raise unless the components are the strongly connected ones."""
     from phasic.kernels.structure import components
 
     found, ends = np.empty(trace.n_vertices, np.int32), np.empty(trace.n_vertices + 1, np.int32)
@@ -113,27 +121,19 @@ def _components(trace: Trace) -> Indices:
     # Edges lead to no later component, so each is made of whole strongly connected ones: as many are equal.
     if count != trace.n_components:
         raise ArtefactError("the components of the artefact are not those of this graph")
-    return np.repeat(np.arange(count, dtype=np.int32), np.diff(trace.bounds))
 
 
-def _fill_bound(trace: Trace, component: Indices) -> int:
+def _fill_bound(trace: Trace) -> int:
     """Return how many entries the factors have at most on either side of the diagonal."""
     from phasic.elimination import memory_of_machine
     from phasic.kernels.counting import count_fill
-    from phasic.order import symmetric_pattern
 
-    pattern = symmetric_pattern(trace.offsets, trace.targets, trace.order, component)
-    if pattern is None:
-        return 0
     most = int(memory_of_machine() / _BYTES_PER_ENTRY)
-    count = int(count_fill(*pattern, most))
+    edges = trace.offsets, trace.targets, trace.order, trace.position, trace.bounds
+    count = int(count_fill(*edges, most))
     if count > most:
         raise ArtefactError("eliminating in the order of the artefact takes more memory than there is")
     return count
-
-
-def _sources(arrays: GraphArrays) -> NDArray[np.int64]:
-    return np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
 
 
 def _edges(sources: NDArray[np.integer], targets: NDArray[np.integer], n: int) -> NDArray[np.int64]:

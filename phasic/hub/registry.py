@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import os
+import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
@@ -17,6 +18,7 @@ from phasic.hub.errors import ArtefactError, HubError, HubWarning, UnreachableEr
 from phasic.hub.transport import BUILTIN, Place, place_of
 
 _log = logging.getLogger(__name__)
+_PACKAGE = os.path.join(os.path.dirname(os.path.dirname(__file__)), "")
 _VARIABLE = "PHASIC_REGISTRY"
 _said: set[tuple[str, str]] = set()  # what was warned of in this process
 
@@ -98,11 +100,15 @@ def readable(chosen: Sequence[str] | None = None) -> Iterator[Registry]:
 
 
 def pass_over(address: str, error: HubError) -> None:
-    """Warn, once for an address and a kind of error."""
+    """Warn at the line that called into this package, once for an address and a kind of error."""
     cause = (address, type(error).__name__)
-    if cause not in _said:
-        _said.add(cause)
-        warnings.warn(f"the registry {address} is passed over: {error}", HubWarning, stacklevel=4)
+    if cause in _said:
+        return
+    _said.add(cause)
+    frame, level = sys._getframe(1), 2
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+        frame, level = frame.f_back, level + 1
+    warnings.warn(f"the registry {address} is passed over: {error}", HubWarning, stacklevel=level)
 
 
 def find_compute(compute_id: str) -> tuple[Registry, Entry]:

@@ -136,5 +136,31 @@ def test_a_hash_is_64_digits_and_begins_with_its_64_bits():
 def test_the_hash_is_the_same_in_every_process_and_for_ever(python, seed):
     code = "from phasic import Graph, models, hash; print(hash.compute_graph_hash(Graph(models.lineages(5))))"
     assert python(code, seed=seed).strip() == (
-        "3d05d04dcd44cf9e172df8a80b8678dd73793dd91e309040ad080ca99fc7793e"
+        "59b1de3040cb3160b418afdce57f327d3fa80d595f0825bc30ebd3093a8f0855"
     )
+
+
+EXTREME = st.one_of(
+    st.integers(-3, 3), st.sampled_from([-(2**63), 2**63 - 1, 10**15, 10**15 + 1, 2**31, -128])
+)
+
+
+@given(st.integers(1, 4).flatmap(lambda d: st.lists(st.lists(EXTREME, min_size=d, max_size=d), min_size=1)))
+def test_the_canonical_order_is_that_of_the_states_however_large_they_are(rows):
+    n = len(rows) + 1
+    empty = np.empty(0, np.int64)
+    arrays = GraphArrays(
+        np.array([[0] * len(rows[0]), *rows]), empty, np.empty(0), np.zeros(n + 1, np.int64), empty,
+        np.empty((0, 1)),
+    )  # fmt: skip
+    expected = sorted(range(1, n), key=lambda vertex: (rows[vertex - 1], vertex))
+    assert canonical_order(arrays).tolist() == [0, *expected]
+
+
+def test_parallel_edges_are_told_by_their_coefficients():
+    arrays = GraphArrays(
+        np.array([[0], [1], [2]]), np.array([1]), np.ones(1), np.array([0, 0, 2, 2]), np.array([2, 2]),
+        np.array([[1.0, 2.0], [1.0, 1.0]]),
+    )  # fmt: skip
+    assert hashed(arrays) == hashed(replace(arrays, coefficients=arrays.coefficients[::-1]))
+    assert hashed(arrays) != hashed(replace(arrays, coefficients=arrays.coefficients[:, ::-1]))

@@ -119,8 +119,9 @@ def test_a_link_in_a_repository_leads_nowhere(bare, folder, tmp_path):
 
 
 def test_a_repository_that_is_not_there_is_passed_over(tmp_path):
+    missing = str(tmp_path / "no.git")
     with (
-        phasic.configure(registry=str(tmp_path / "no.git")),
+        phasic.configure(registry=missing),
         pytest.warns(HubWarning, match="git clone fails"),
     ):
         assert list_computes() == []

@@ -79,6 +79,17 @@ def test_a_graph_numbered_otherwise_gets_its_plan_for_itself_alone(folder):
         assert graph.pull_cache()
     assert graph.moments(2) == pytest.approx(Graph(backwards, ipv=[3, 2]).moments(2), rel=1e-13)
     assert list(layers.TRACES.entries()) == []  # where only what recording returns belongs
+    with phasic.configure(registry=folder):  # nor would moments from it belong in the store
+        assert not Graph(backwards, ipv=[3, 2], cache_moments=True).pull_cache()
+        assert Graph(models.structured_coalescent(3, 2), cache_moments=True).pull_cache()
+
+
+def test_a_warning_points_at_the_line_that_asked():
+    with phasic.configure(registry="/nothing here"), warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        islands().pull_cache()
+        list_computes()
+    assert [warning.filename for warning in said] == [__file__]
 
 
 def test_a_kept_artefact_that_is_damaged_is_fetched_again(web):
