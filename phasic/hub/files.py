@@ -12,8 +12,10 @@ _PARTIAL = ".partial"
 _ABANDONED = 3600.0  # seconds after which whoever wrote a partial file is taken for dead
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
+def write_whole(path: Path, data: bytes, mode: int = 0o644, durable: bool = True) -> None:
     """Write a file so that whoever looks sees what was there before or all of this.
+
+    If `durable`, that holds after a failure of power too, which takes the time that the disk takes.
 
     Raises
     ------
@@ -24,8 +26,9 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644) -> None:
     try:
         with os.fdopen(handle, "wb") as file:
             file.write(data)
-            file.flush()
-            os.fsync(handle)
+            if durable:
+                file.flush()
+                os.fsync(handle)
         os.chmod(partial, mode)
         os.replace(partial, path)
     except BaseException:

@@ -59,7 +59,7 @@ def _keep(graph_hash: str, data: bytes) -> None:
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(path.parent)
-        write_whole(path, data, 0o600)
+        write_whole(path, data, 0o600, durable=False)  # a lost one is fetched again
     except OSError as error:  # the plan is there all the same
         _log.warning("what was pulled cannot be kept: %s", error)
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from strategies import phase_types
 
 from phasic import Graph, GraphArrays, models
+from phasic import hash as hashing
 from phasic.hash import canonical_order, compute_graph_hash
 
 
@@ -164,3 +165,11 @@ def test_parallel_edges_are_told_by_their_coefficients():
     )  # fmt: skip
     assert hashed(arrays) == hashed(replace(arrays, coefficients=arrays.coefficients[::-1]))
     assert hashed(arrays) != hashed(replace(arrays, coefficients=arrays.coefficients[:, ::-1]))
+
+
+@given(phase_types(parameters=2))
+def test_graphs_too_large_for_the_short_road_have_the_same_hash(arrays):
+    short = hashed(arrays)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(hashing, "_LARGEST", 0)
+        assert hashed(arrays) == short
