@@ -57,7 +57,8 @@ def _kept_plan(graph_hash: str, arrays: GraphArrays) -> Plan | None:
 def _keep(graph_hash: str, data: bytes) -> None:
     path = kept_path(graph_hash)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (path.parent.parent, path.parent):  # the first is that of all results, and private
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         sweep(path.parent)
         write_whole(path, data, 0o600, durable=False)  # a lost one is fetched again
     except OSError as error:  # the plan is there all the same

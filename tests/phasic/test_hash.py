@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import phase_types
 
@@ -38,6 +38,7 @@ def renumbered(arrays: GraphArrays, order: np.ndarray, shuffle: np.random.Genera
     )
 
 
+@settings(max_examples=50)
 @given(phase_types(parameters=2), st.randoms(use_true_random=False))
 def test_numbering_of_vertices_and_order_of_edges_make_no_difference(arrays, random):
     others = list(range(1, arrays.n_vertices))
@@ -82,6 +83,7 @@ def changes(arrays):
         )
 
 
+@settings(max_examples=50)
 @given(phase_types(parameters=1))
 def test_whatever_differs_in_a_graph_makes_another_hash(arrays):
     arrays = replace(arrays, states=np.arange(arrays.n_vertices)[:, None])
@@ -89,6 +91,7 @@ def test_whatever_differs_in_a_graph_makes_another_hash(arrays):
     assert len(set(found)) == len(found)
 
 
+@settings(max_examples=50)
 @given(phase_types(parameters=2, missing=False))
 def test_theta_makes_no_difference(arrays):
     graph = Graph.from_arrays(arrays)
@@ -167,6 +170,7 @@ def test_parallel_edges_are_told_by_their_coefficients():
     assert hashed(arrays) != hashed(replace(arrays, coefficients=arrays.coefficients[:, ::-1]))
 
 
+@settings(max_examples=50)
 @given(phase_types(parameters=2))
 def test_graphs_too_large_for_the_short_road_have_the_same_hash(arrays):
     short = hashed(arrays)

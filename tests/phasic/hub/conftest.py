@@ -12,14 +12,14 @@ from registries import Web, islands, publish
 import phasic
 from phasic.hub import http, registry
 
-SECOND = http.Patience(silence=0.3, total=0.6, attempts=2, pause=0.0)
+AT_ONCE = http.Patience(silence=10.0, total=60.0, attempts=2, pause=0.0)
 
 
 @pytest.fixture(autouse=True)
 def nothing_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every test hears its warnings, waits for nobody and sees no registry of the user's."""
+    """Every test hears its warnings, tries again at once and sees no registry of the user's."""
     monkeypatch.setattr(registry, "_said", set())
-    monkeypatch.setattr(http, "PATIENT", SECOND)
+    monkeypatch.setattr(http, "PATIENT", AT_ONCE)
     monkeypatch.delenv("PHASIC_REGISTRY", raising=False)
     for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
         monkeypatch.delenv(name, raising=False)

@@ -17,6 +17,7 @@ from phasic import Graph, HubError, HubWarning, layers, list_computes, models, s
 from phasic.compute_repository import _param_compute_cache_dir
 from phasic.errors import OptionError
 from phasic.hash import compute_graph_hash
+from phasic.hub import http
 from phasic.hub.entry import INDEX, artefact_path, read_index
 
 HASH = compute_graph_hash(islands()).hash_hex
@@ -92,6 +93,17 @@ def test_a_warning_points_at_the_line_that_asked():
     assert [warning.filename for warning in said] == [__file__]
 
 
+def test_what_is_made_for_pulled_artefacts_is_private(web, location):
+    before = os.umask(0)
+    try:
+        assert islands().pull_cache()
+    finally:
+        os.umask(before)
+    assert [path.stat().st_mode & 0o777 for path in (location, location / "hub")] == [0o700] * 2
+    assert (_param_compute_cache_dir() / f"{HASH}.bin").stat().st_mode & 0o777 == 0o600
+    assert len(list(layers.TRACES.entries())) == 1
+
+
 def test_a_kept_artefact_that_is_damaged_is_fetched_again(web):
     assert islands().pull_cache()
     path = _param_compute_cache_dir() / f"{HASH}.bin"
@@ -147,6 +159,13 @@ def drip(request):
         time.sleep(0.02)
 
 
+def slow_head(request):
+    for _ in range(60):
+        request.wfile.write(b"H")
+        request.wfile.flush()
+        time.sleep(0.02)
+
+
 def endless(request):
     request.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
     for _ in range(1000):
@@ -174,7 +193,14 @@ def faults(folder):
     def parent(**changes):
         return entry(lambda found: found["artifacts"]["parent"].update(changes))
 
-    both = {"404": status(404), "500": status(500), "403": status(403), "silence": silence, "drip": drip}
+    both = {
+        "404": status(404),
+        "500": status(500),
+        "403": status(403),
+        "silence": silence,
+        "drip": drip,
+        "slow head": slow_head,
+    }
     both |= {
         "garbage": garbage,
         "nothing": lambda request: None,
@@ -219,7 +245,7 @@ def faults(folder):
 
 NAMES = [
     *(f"{what}: {name}" for what in ("index", "artefact") for name in (
-        "404", "500", "403", "silence", "drip", "garbage", "nothing", "loop", "leads to a file",
+        "404", "500", "403", "silence", "drip", "slow head", "garbage", "nothing", "loop", "leads to a file",
         "leads nowhere", "leads to no address", "bomb", "bad length", "huge length", "empty", "truncated",
     )),
     "artefact: endless", "artefact: wrong", "artefact: longer", "index: no JSON", "index: deep",
@@ -234,7 +260,10 @@ def test_every_fault_has_a_test(folder):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_fault_is_a_miss_with_at_most_one_warning_and_installs_nothing(web, folder, name):
+def test_a_fault_is_a_miss_with_at_most_one_warning_and_installs_nothing(web, folder, name, monkeypatch):
+    patient = http.PATIENT
+    if name.endswith(("silence", "drip", "slow head")):
+        monkeypatch.setattr(http, "PATIENT", http.Patience(silence=0.2, total=0.3, attempts=2, pause=0.0))
     web.answers = faults(folder)[name]
     graph = islands()
     with warnings.catch_warnings(record=True) as said:
@@ -248,6 +277,7 @@ def test_a_fault_is_a_miss_with_at_most_one_warning_and_installs_nothing(web, fo
     assert list(layers.TRACES.entries()) == []
     assert graph.moments(2) == exact()
     web.answers = {}
+    monkeypatch.setattr(http, "PATIENT", patient)
     assert graph.pull_cache() is True
 
 
