@@ -6,7 +6,6 @@ import os
 import stat
 from pathlib import Path
 from typing import Any, Protocol
-from urllib.parse import unquote, urlsplit
 
 from phasic.hub.errors import UnreachableError
 
@@ -56,6 +55,8 @@ def place_of(address: str | os.PathLike[str]) -> Place:
 
         return Server(text)
     if scheme.lower() == "file":
+        from urllib.parse import unquote, urlsplit
+
         return Directory(Path(unquote(urlsplit(text).path)), text)
     return Remote(text)
 
