@@ -170,6 +170,11 @@ class Cached(Generic[P, R]):
         self._recent.clear()  # which may hold the result of before
         return value
 
+    def keep(self, value: R, /, *args: P.args, **kwargs: P.kwargs) -> None:
+        """Store a value as the result of this call, which somebody else has computed."""
+        self._layer.compute(self._call(args, kwargs), lambda: value, self._policy)
+        self._recent.clear()  # which may hold the result of before
+
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key that this call would use, without calling: 32 hexadecimal digits."""
         return self._call(args, kwargs).digest.hex()

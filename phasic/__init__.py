@@ -6,7 +6,7 @@ that is asked for.
 
 from __future__ import annotations
 
-from phasic import models, trace_cache
+from phasic import hash, models, trace_cache
 from phasic.arrays import GraphArrays
 from phasic.caches import (
     cache_info,
@@ -34,6 +34,7 @@ from phasic.errors import (
     VertexNotFoundError,
 )
 from phasic.graph import Graph
+from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import StateIndexer
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
@@ -53,6 +54,8 @@ __all__ = [
     "Graph",
     "GraphArrays",
     "GraphError",
+    "HubError",
+    "HubWarning",
     "OptionError",
     "OutOfRangeError",
     "ParameterError",
@@ -72,6 +75,8 @@ __all__ = [
     "get_config",
     "get_graph_cache_stats",
     "get_trace_cache_stats",
+    "hash",
+    "list_computes",
     "models",
     "print_all_cache_info",
     "print_graph_cache_info",

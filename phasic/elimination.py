@@ -39,7 +39,7 @@ def record(offsets: NDArray[Any], targets: NDArray[Any]) -> Trace:
         The factors would not fit into the memory of this machine.
     """
     offsets, targets = _checked(offsets, targets)
-    memory = _memory()
+    memory = memory_of_machine()
     plan = elimination_order(offsets, targets, memory / (2.0 * _BYTES_PER_ENTRY))
     t = plan.order.size
     lower_offsets = np.zeros(t + 1, np.int64)
@@ -106,7 +106,7 @@ def _own(array: NDArray[Any]) -> NDArray[Any]:
     return array.copy() if array.flags.writeable else array
 
 
-def _memory() -> float:
+def memory_of_machine() -> float:
     """Return the bytes of memory of this machine."""
     try:
         return float(os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))

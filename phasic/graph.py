@@ -21,6 +21,7 @@ from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
 from phasic.samples import Samples
+from phasic.sharing import Sharing
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import PROGRAMS, Steps, select
 from phasic.transformations import Transformations
@@ -38,6 +39,7 @@ class Graph(
     Occupancy,
     Samples,
     Pictures,
+    Sharing,
 ):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 

@@ -83,6 +83,17 @@ raw_moments = MOMENTS.wrap(
 )
 
 
+def keep_trace(arrays: GraphArrays, trace: Trace, again: bool = False) -> None:
+    """Store what `record_trace` would return for a graph; once, unless `again`."""
+    if again or not record_trace.is_cached(arrays.offsets, arrays.targets):
+        record_trace.keep(trace, arrays.offsets, arrays.targets)
+
+
+def pulled_directory() -> Path:
+    """Return where artefacts that were pulled are kept: beside the stored results."""
+    return TRACES.cache.location / "hub"
+
+
 def chosen_steps(cache_graph: bool, cache_trace: bool, cache_moments: bool) -> bare.Steps:
     """Return the steps of a graph, each looked up in its layer if asked for and bare if not."""
     chosen = bare.BARE

@@ -40,12 +40,16 @@ class Settings:
         Whether graphs look up what was stored, unless they are told.
     cache_dir : path or None
         The directory of results that was set; None is that of `hashcache`.
+    registry : tuple of str or None
+        Addresses of the registries of the model hub that were set; None is ``PHASIC_REGISTRY``, else the
+        one that comes with the package.
     """
 
     cache_graph: bool = False
     cache_trace: bool = False
     cache_moments: bool = False
     cache_dir: str | os.PathLike[str] | None = None
+    registry: tuple[str, ...] | None = None
 
     @property
     def graph_cache(self) -> bool:
@@ -88,6 +92,9 @@ def configure(**settings: Any) -> Configured:
         are other names of the first two.
     cache_dir : path
         The directory of results, as ``hashcache.location``.
+    registry : path, str or list of them
+        Registries of the model hub, asked in this order: directories, URLs, or ``builtin``, the one that
+        comes with the package.
     verbose : bool
         Say what is computed and why, as ``hashcache.verbose``.
     **settings
@@ -116,11 +123,20 @@ def configure(**settings: Any) -> Configured:
         if name == "cache_dir":
             if not isinstance(value, str | os.PathLike):
                 raise OptionError(f"cache_dir is {value!r}; pass the path of a directory")
+        elif name == "registry":
+            named[name] = _addresses(value)
         elif name in known and not isinstance(value, bool):
             raise OptionError(f"{name} is {value!r}; pass True or False")
     for name in sorted(named.keys() & _ELSEWHERE.keys()):
         _log.info("the setting %s has no effect here: %s", name, _ELSEWHERE[name])
     return Configured({name: value for name, value in named.items() if name in known})
+
+
+def _addresses(value: Any) -> tuple[str, ...]:
+    several = value if isinstance(value, list | tuple) else [value]
+    if not several or not all(isinstance(one, str | os.PathLike) and os.fspath(one) for one in several):
+        raise OptionError(f"registry is {value!r}; pass the address of a registry, or a list of them")
+    return tuple(os.fsdecode(one) for one in several)
 
 
 class Configured:

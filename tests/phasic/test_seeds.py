@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from registries import Web
 
+import phasic
 from phasic import layers, with_ipv
+from phasic.hub.transport import SHIPPED
 
 SEEDS = Path(__file__).resolve().parents[1] / "fixtures" / "seeds"
 
@@ -87,3 +92,74 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
     assert run.session["removed"] is False
     assert {"explore computed: never computed", "record computed: never computed"} <= set(caplog.messages)
     assert len(list(layers.TRACES.entries())) == 1
+
+
+PRINTED = """\
+coal_n5_theta1            vertices=   6  params=1  hash=
+coal_n10_theta1           vertices=  11  params=1  hash=
+coal_n20_theta1           vertices=  21  params=1  hash=
+"""
+PULLED = """\
+before pull: file present = False
+pull_cache():           True
+after pull: file present = True
+size: 306 bytes
+"""
+VERIFIED = """\
+local computation:  1.6
+hub artifact:       1.6
+agreement: True
+"""
+
+
+def test_the_hub_tutorial_runs_as_printed(run):
+    tutorial = cells("hub.txt")
+    imports, computes, coalescents, model, pull, mean, unpublished, verify, preview = map(run, tutorial)
+    assert imports == ""
+    listed = computes.splitlines(keepends=True)
+    assert "".join(f"{line.partition('hash=')[0]}hash=\n" for line in listed[:3]) == PRINTED
+    hashes = [line.partition("hash=")[2][:16] for line in listed]
+    assert coalescents == "".join(
+        f"coal_n{n}_theta1\n"
+        f"  description:    Kingman coalescent for n={n} haploid samples (1 parameter)\n"
+        "  tags:           ['coalescent', 'kingman', 'population-genetics']\n"
+        "  format_revision: 2\n\n"
+        for n in (5, 10, 20)
+    )
+    digest = run.session["hash_hex"]
+    assert digest[:16] == hashes[0]
+    assert model == f"vertices:      6\nparam_length:  1\ngraph hash:    {digest[:32]}...\n"
+    assert pull == PULLED
+    assert mean == "expectation: 1.6\n"
+    assert unpublished == "pull_cache for n=4: False\n"
+    assert verify == VERIFIED
+    entry = json.loads(preview)["demo_two_step_chain"]
+    assert list(entry) == ["graph_hash", "format_revision", "artifacts", "metadata"]
+    assert entry["graph_hash"] == phasic.hash.compute_graph_hash(run.session["g_demo"]).hash_hex
+    assert entry["format_revision"] == 3
+    assert entry["artifacts"]["parent"]["cid_or_path"] == f"artifacts/{entry['graph_hash']}.bin"
+    assert entry["artifacts"]["scc"] == []
+    assert {name: value for name, value in entry["metadata"].items() if name != "author"} == {
+        "description": "Two-step parameterised chain (demo, not for publishing)",
+        "license": "MIT",
+        "vertices": 3,
+        "param_length": 1,
+        "domain": "examples",
+        "model_type": "chain",
+        "tags": ["demo"],
+    }
+
+
+def test_the_hub_tutorial_runs_over_http(run):
+    web = Web(SHIPPED)
+    thread = threading.Thread(target=web.server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    try:
+        with phasic.configure(registry=web.address):
+            said = list(map(run, cells("hub.txt")))
+    finally:
+        web.server.shutdown()
+        thread.join()
+        web.server.server_close()
+    assert said[4:8] == [PULLED, "expectation: 1.6\n", "pull_cache for n=4: False\n", VERIFIED]
+    assert sum(path.endswith(".bin") for path in web.asked) == 2

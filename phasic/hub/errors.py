@@ -1,0 +1,21 @@
+"""What can be wrong with a registry, an entry of it or an artefact."""
+
+from __future__ import annotations
+
+from phasic.errors import PhasicError
+
+
+class HubError(PhasicError, RuntimeError):
+    """Something of the model hub is not what it has to be, or cannot be done."""
+
+
+class ArtefactError(HubError, ValueError):
+    """Bytes are no artefact, or one of another graph."""
+
+
+class UnreachableError(HubError, OSError):
+    """A registry cannot be read, now or at all."""
+
+
+class HubWarning(UserWarning):
+    """A registry was passed over, and why; what was asked for is computed here instead."""

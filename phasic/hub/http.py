@@ -1,0 +1,221 @@
+"""A registry on an HTTP server, which may be slow, broken or not what it seems."""
+
+from __future__ import annotations
+
+import http.client
+import socket
+import ssl
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+from phasic.hub.errors import UnreachableError
+from phasic.hub.transport import within
+
+_CHUNK = 1 << 16
+_MOST_REDIRECTIONS = 5
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long to wait, and how often to try again.
+
+    Attributes
+    ----------
+    silence : float
+        Seconds without a byte after which a connection is given up.
+    total : float
+        Seconds for one file, all attempts together.
+    attempts : int
+    pause : float
+        Seconds before the second attempt, twice as many before the third, and so on.
+    """
+
+    silence: float = 10.0
+    total: float = 300.0
+    attempts: int = 3
+    pause: float = 0.5
+
+
+PATIENT = Patience()
+
+
+class _Passing(UnreachableError):
+    """What another attempt may mend."""
+
+
+class _Redirections(urllib.request.HTTPRedirectHandler):
+    """Follows a few redirections, never from https to http and never to another protocol."""
+
+    max_redirections = _MOST_REDIRECTIONS
+    max_repeats = 2
+
+    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        try:
+            return super().http_error_302(req, fp, code, msg, headers)
+        except BaseException:  # which leaves the connection to whoever called
+            fp.close()
+            raise
+
+    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        before, after = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl))
+        if after not in ("http", "https") or (before == "https" and after == "http"):
+            raise UnreachableError(
+                f"{req.full_url} leads to {newurl}, which is less safe; it is not followed"
+            )
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
+class _Watch:
+    """Shuts connections down when time is up, whatever they are in the middle of: a context.
+
+    A timeout of a socket begins anew with every byte, and a server can send one a second for years.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.is_over = False
+        self._copies: list[socket.socket] = []  # of sockets, which TLS takes over
+        self._timer = threading.Timer(max(seconds, 0.0), self._cut)
+        self._timer.daemon = True
+
+    def __enter__(self) -> _Watch:
+        self._timer.start()
+        return self
+
+    def __exit__(self, *raised: object) -> None:
+        self._timer.cancel()
+        for copy in self._copies:
+            copy.close()
+
+    def _cut(self) -> None:
+        self.is_over = True
+        for copy in self._copies:
+            with suppress(OSError):
+                copy.shutdown(socket.SHUT_RDWR)
+
+    def connect(self, *args: Any, **kwargs: Any) -> socket.socket:
+        """Do as `socket.create_connection`, and watch the connection."""
+        connection = socket.create_connection(*args, **kwargs)
+        self._copies.append(connection.dup())
+        if self.is_over:
+            self._cut()
+        return connection
+
+    def made(self, kind: type[http.client.HTTPConnection], *args: Any, **kwargs: Any) -> Any:
+        """Return a connection of HTTP that is watched once it is open."""
+        made: Any = kind(*args, **kwargs)
+        made._create_connection = self.connect
+        return made
+
+
+class _Plain(urllib.request.HTTPHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def http_open(self, req: Any) -> Any:
+        made: Any = partial(self._watch.made, http.client.HTTPConnection)
+        return self.do_open(made, req)
+
+
+class _Encrypted(urllib.request.HTTPSHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
+    def https_open(self, req: Any) -> Any:
+        made: Any = partial(self._watch.made, http.client.HTTPSConnection)
+        return self.do_open(made, req, context=ssl.create_default_context())  # which verifies
+
+
+def _opener(watch: _Watch) -> urllib.request.OpenerDirector:
+    """Return what opens addresses: without the handlers for files, data or FTP."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler(),
+        _Plain(watch),
+        _Encrypted(watch),
+        urllib.request.HTTPDefaultErrorHandler(),
+        urllib.request.HTTPErrorProcessor(),
+        _Redirections(),
+    ):
+        opener.add_handler(handler)
+    return opener
+
+
+class Server:
+    """A registry at an ``http`` or ``https`` address; certificates are always verified.
+
+    Parameters
+    ----------
+    address : str
+    patience : Patience, optional
+    """
+
+    def __init__(self, address: str, patience: Patience | None = None) -> None:
+        self.address = address
+        self._patience = patience or PATIENT
+
+    def read(self, path: str, largest: int) -> bytes | None:
+        """Return the content of a file; see `Place`."""
+        patience = self._patience
+        end = time.monotonic() + patience.total
+        for attempt in range(patience.attempts):
+            try:
+                return self._read(path, largest, end)
+            except _Passing:
+                pause = patience.pause * 2**attempt
+                if attempt + 1 == patience.attempts or time.monotonic() + pause > end:
+                    raise
+                time.sleep(pause)
+        raise UnreachableError(f"{self.address} was not asked; Patience.attempts is {patience.attempts}")
+
+    def _read(self, path: str, largest: int, end: float) -> bytes | None:
+        url = f"{self.address.rstrip('/')}/{path}"
+        # Nothing is expanded here, so nothing can be small on the way and large at home.
+        request = urllib.request.Request(url, headers={"Accept-Encoding": "identity", "User-Agent": "phasic"})
+        with _Watch(end - time.monotonic()) as watch:
+            try:
+                with _opener(watch).open(request, timeout=self._patience.silence) as response:
+                    return self._body(response, url, largest, watch)
+            except UnreachableError:
+                raise
+            except urllib.error.HTTPError as error:
+                error.close()
+                if error.code in (404, 410):
+                    return None
+                kind = _Passing if error.code >= 500 or error.code in (408, 429) else UnreachableError
+                raise kind(f"{url} answers {error.code} {error.reason}") from None
+            except (OSError, http.client.HTTPException, ValueError) as error:
+                if watch.is_over:
+                    raise self._too_slow(url) from error
+                reason = getattr(error, "reason", None) or error
+                raise _Passing(f"{url} cannot be read: {type(error).__name__}: {reason}") from error
+
+    def _body(self, response: Any, url: str, largest: int, watch: _Watch) -> bytes:
+        encoding = response.headers.get("Content-Encoding", "identity")
+        if encoding != "identity":
+            raise UnreachableError(f"{url} comes as {encoding}, which was not asked for; none of it is used")
+        announced = response.length  # None where the server does not say
+        if announced is not None and announced > largest:
+            raise UnreachableError(f"{url} announces {announced} bytes, more than {largest}; none is read")
+        pieces, size = [], 0
+        while size <= largest and (piece := response.read1(_CHUNK)):
+            pieces.append(piece)
+            size += len(piece)
+        if watch.is_over:  # what looks like the end need not be one
+            raise self._too_slow(url)
+        if announced is not None and size < announced:
+            raise _Passing(f"{url} ends after {size} of {announced} bytes")
+        return within(b"".join(pieces), largest, url, self.address)
+
+    def _too_slow(self, url: str) -> UnreachableError:
+        return UnreachableError(f"{url} takes longer than {self._patience.total:g} seconds")
