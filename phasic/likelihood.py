@@ -18,7 +18,7 @@ from phasic.inversion import FAIR, Inversion, Observed
 from phasic.replay import checked_weights
 from phasic.tilting import Tilted
 from phasic.trace import Trace
-from phasic.uniformisation import Chain, first_guess
+from phasic.uniformisation import Chain, first_guess, staying
 
 Mask = NDArray[np.bool_]
 
@@ -161,7 +161,8 @@ class Likelihood:
         moving = np.where(source == trace.targets, 0.0, question.weights)
         leave = np.bincount(source, moving, trace.n_vertices)
         clock = 1.0 if self._discrete else float(leave.max())
-        stay = np.maximum(0.0, 1.0 - leave / clock)
+        moves = source != trace.targets
+        stay = staying(source[moves], moving[moves], trace.n_vertices, clock, self._discrete)
         jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)
         steps = int(times[-1]) if self._discrete else first_guess(clock * times) + trace.n_vertices
         if float(steps) * trace.targets.size > _MOST_VISITS:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import lgamma, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from phasic.arrays import Floats
 from phasic.trace import Indices, Offsets
 
 _NEGLIGIBLE = 1e-15
+_HIGH, _HALF_A_DIGIT = 2.0**40, 2.0**-53
 _TABLE = 10_000_000  # weights of jumps by times that are tabled at once
 
 
@@ -93,8 +95,7 @@ class Chain:
     @cached_property
     def stay(self) -> Floats:
         """Probability that a jump leads nowhere else, float64[k]."""
-        leave = np.bincount(self.source, self.weights, self.vertices.size)
-        return np.maximum(0.0, 1.0 - leave / self.clock)
+        return staying(self.source, self.weights, self.vertices.size, self.clock, self.discrete)
 
     @property
     def jumps(self) -> tuple[Offsets, Indices, Floats, Floats]:
@@ -104,6 +105,25 @@ class Chain:
     def completed(self, absorbed: Floats, left: Floats) -> Floats:
         """Return the better of two readings of one probability: what came in, or all but what is left."""
         return np.where(absorbed < left, absorbed, np.clip(self.total - left, 0.0, self.total))
+
+
+def staying(source: Any, weights: Floats, size: int, clock: float, discrete: bool) -> Floats:
+    """Return the probability that a jump from each vertex leads nowhere else, float64[size].
+
+    In steps this is what the probabilities of moving leave of one, and a small rest keeps its digits:
+    high parts of the probabilities add up without rounding, and low parts hardly round. A rest within
+    half a unit in the last place of one is none.
+
+    Parameters
+    ----------
+    source, weights : int64[m], float64[m]
+        Edges that lead elsewhere.
+    """
+    if not discrete:
+        return np.maximum(0.0, 1.0 - np.bincount(source, weights, size) / clock)
+    high = np.round(weights * _HIGH) / _HIGH
+    rest = (1.0 - np.bincount(source, high, size)) - np.bincount(source, weights - high, size)
+    return np.where(rest > _HALF_A_DIGIT, rest, 0.0)
 
 
 def walk(chain: Chain, steps: int) -> tuple[Floats, Floats, Floats]:
