@@ -17,10 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasic import contour, uniformisation
+from phasic import contour, doubling, uniformisation
 from phasic.arrays import Floats, Integers
 from phasic.contour import Complex, Known
-from phasic.doubling import doubled
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
 from phasic.replay import checked_weights, factorise
@@ -32,8 +31,8 @@ TOLERANCE = 1e-10
 """Error, as a share of the largest value, beyond which an answer is computed in another way."""
 
 _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # uniformisation up to so many
-_FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and after trying a contour
-_NEVER = 1e300  # jumps after which more make no difference
+_FEW_STATES, _MANY_STATES = uniformisation.FEW_STATES, 2500  # doubling up to so many, before and after trying a contour
+_FEWEST_JUMPS = 100.0  # the same in extended precision
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
 _LEAST_JUMPS, _MOST_JUMPS = 1e-40, 1e15  # beyond, numbers in an inversion have too different sizes
 _SQUARED = 1e100  # fastest clock, and slowest one, whose rates have squares
@@ -212,6 +211,8 @@ class Question:
     @cached_property
     def _limit_of_walking(self) -> float:
         """Number of jumps up to which walking them one by one is a matter of course."""
+        if self.chain.number is np.longdouble:
+            return _FEWEST_JUMPS
         return max(_FEW_JUMPS, min(_MANY_JUMPS, _EDGE_VISITS / max(1, self.chain.targets.size)))
 
     @cached_property
@@ -360,12 +361,12 @@ class Question:
     def _doubled(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
         chain = self.chain
         one_earlier = kind == "pdf" and chain.discrete
-        state, absorbed = doubled(chain, times - 1.0 if one_earlier else times, split=False)
+        state, absorbed = doubling.doubled(chain, times - 1.0 if one_earlier else times, split=False)
         left = state.sum(axis=1)
         if kind == "pdf":
-            value = state @ chain.exits[chain.transient]
+            value = np.asarray(state @ chain.exits[chain.transient], np.float64)
         else:
-            value = left if kind == "survival" else chain.completed(absorbed[:, 0], left)
+            value = np.asarray(left, np.float64) if kind == "survival" else chain.completed(absorbed[:, 0], left)
         return value, value * 1e-11
 
     def _late(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
@@ -390,20 +391,20 @@ class Question:
             value = np.clip(value, 0.0, scale)
             return (scale - value if kind == "cdf" else value), error
 
-        doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
-        return self._by_what_works(times, scale, inverting, doubling, walking)
+        by_doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
+        return self._by_what_works(times, scale, inverting, by_doubling, walking)
 
     def _countable(self, times: Floats) -> Floats:
         """Return `times`, the longest replaced by earlier ones where that makes no difference."""
-        last = _NEVER / self.chain.clock
-        if self._few_states or not (times > last).any():  # doubling counts as far as anybody asks
+        last = doubling.MANY / self.chain.clock
+        if self.chain.widest is np.longdouble or not (times > last).any():
             return times
         moving = self.chain.total - self.limit
         left = self._late("survival", np.array([last]))[0][0]
         if left > moving + _INVISIBLE * self.chain.total:
             raise PhasicError(
-                f"the states jump more than {_NEVER:g} times until then, which is only followed for up to "
-                f"{_FEW_STATES} states; ask for earlier times"
+                f"the states jump more than {doubling.MANY:g} times until then, which is only followed for up to "
+                f"{_FEW_STATES} states, with numbers of a wider range than float64; ask for earlier times"
             )
         return np.minimum(times, last)
 
@@ -423,7 +424,7 @@ class Question:
         times: Floats,
         scale: float,
         inverting: Callable[[], tuple[Floats, float]],
-        doubling: Callable[[Floats], tuple[Floats, Floats]],
+        by_doubling: Callable[[Floats], tuple[Floats, Floats]],
         walking: Callable[[Floats], tuple[Floats, Floats]],
     ) -> tuple[Floats, Floats]:
         """Return values and errors by the first method that is exact and feasible."""
@@ -436,7 +437,7 @@ class Question:
                 return values, np.full(values.shape, error)
         jumps = float(self._jumps(times).max())
         if n_states <= _MANY_STATES:
-            return doubling(times)
+            return by_doubling(times)
         if jumps * chain.targets.size <= _LAST_RESORT:
             return walking(times)
         if not error <= 1e-8 * scale:
@@ -487,12 +488,12 @@ class Question:
                 lambda s: resolvent.visited(s, self.alpha)[chain.vertices], times, chain.total, walking
             )
 
-        def doubling(late: Floats) -> tuple[Floats, Floats]:
-            state, absorbed = doubled(chain, late, split=True)
+        def by_doubling(late: Floats) -> tuple[Floats, Floats]:
+            state, absorbed = doubling.doubled(chain, late, split=True)
             values = np.empty((late.size, chain.vertices.size))
             values[:, chain.transient], values[:, ~chain.transient] = state, absorbed
             return values, values
 
         return self._by_what_works(
-            times, chain.total, inverting, doubling, lambda late: (walking(late), late)
+            times, chain.total, inverting, by_doubling, lambda late: (walking(late), late)
         )[0]

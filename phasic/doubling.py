@@ -11,7 +11,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from phasic.arrays import Floats
+from phasic.replay import Numbers
 from phasic.uniformisation import Chain
+
+MANY = 1e280
+"""Jumps after which what float64 cannot tell from nothing may count."""
 
 _SHORT = 0.0625  # jumps in the shortest interval; a power of two
 _TERMS = 16  # its powers over factorials fall below 1e-19 after half of them
@@ -29,8 +33,8 @@ class _Interval:
         Probability of having been absorbed, by where.
     """
 
-    moves: Floats
-    ends: Floats
+    moves: Numbers
+    ends: Numbers
 
     def doubled(self) -> _Interval:
         """Return what happens over twice the interval."""
@@ -55,7 +59,7 @@ class _Interval:
         return self
 
 
-def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
+def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Numbers]:
     """Return the probabilities of transient states and of absorption at finite `times`, however long.
 
     Transition matrices over intervals 1, 2, 4, ... times a short one are squares of each other, and
@@ -71,20 +75,23 @@ def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    (float64[k, t], float64[k, a or 1])
+    (float64[k, t], float64[k, a or 1]), or wider numbers where these are needed on the way
     """
+    with np.errstate(over="ignore"):
+        many = float(times.max(initial=0.0)) * chain.clock > MANY
+    number = chain.widest if many else chain.number
     inner, outer = np.flatnonzero(chain.transient), np.flatnonzero(~chain.transient)
-    jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1))
+    jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1), number)
     place = np.empty(chain.vertices.size, np.int64)
     place[inner] = np.arange(inner.size)
     place[outer] = inner.size + (np.arange(outer.size) if split else 0)
-    np.add.at(jump, (chain.source, place[chain.targets]), chain.weights / chain.clock)
+    np.add.at(jump, (chain.source, place[chain.targets]), chain.weights.astype(number) / chain.clock)
     jump[inner, place[inner]] += chain.stay[inner]
     one = _Interval(jump[inner, : inner.size], jump[inner, inner.size :])
 
-    absorbed = np.zeros((times.size, one.ends.shape[1]))
+    absorbed = np.zeros((times.size, one.ends.shape[1]), number)
     np.add.at(absorbed.T, place[outer] - inner.size, chain.alpha[outer][:, None])
-    state = np.tile(chain.alpha[inner], (times.size, 1))
+    state = np.tile(chain.alpha[inner].astype(number), (times.size, 1))
     if chain.discrete:
         return _followed(one.balanced(), times, state, absorbed)
     interval = _after(one, _SHORT)
@@ -107,7 +114,9 @@ def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
     return state, absorbed
 
 
-def _followed(interval: _Interval, counts: Floats, state: Floats, absorbed: Floats) -> tuple[Floats, Floats]:
+def _followed(
+    interval: _Interval, counts: Floats, state: Numbers, absorbed: Numbers
+) -> tuple[Numbers, Numbers]:
     """Return where each row of `state` is, and has been absorbed, after so many intervals."""
     counts = counts.copy()
     while counts.any():
@@ -126,17 +135,18 @@ def _followed(interval: _Interval, counts: Floats, state: Floats, absorbed: Floa
 
 def _after(one: _Interval, mean: float) -> _Interval:
     """Return what happens over an interval of `mean` jumps, a Poisson number."""
-    states = np.eye(one.moves.shape[0])
+    states = np.eye(one.moves.shape[0], dtype=one.moves.dtype)
     moves, ends = _partly(one, states, np.full(states.shape[0], mean))
     return _Interval(moves, ends).balanced()
 
 
-def _partly(one: _Interval, state: Floats, means: Floats) -> tuple[Floats, Floats]:
+def _partly(one: _Interval, state: Numbers, means: Numbers) -> tuple[Numbers, Numbers]:
     """Return where each row of `state` has moved, and ended, after a Poisson number of jumps."""
+    means = means.astype(state.dtype)
     weight = np.exp(-means)[:, None]
     after = -np.expm1(-means)[:, None]  # probability of more jumps than so far
     moved = weight * state
-    ended = np.zeros((state.shape[0], one.ends.shape[1]))
+    ended = np.zeros((state.shape[0], one.ends.shape[1]), state.dtype)
     for k in range(1, _TERMS):
         ended += after * (state @ one.ends)
         state = state @ one.moves
@@ -146,7 +156,7 @@ def _partly(one: _Interval, state: Floats, means: Floats) -> tuple[Floats, Float
     return moved, ended
 
 
-def _later(means: Floats, k: int) -> Floats:
+def _later(means: Numbers, k: int) -> Numbers:
     """Return the probability that a Poisson number exceeds k, by its own series."""
     term = np.exp(-means)
     for j in range(1, k + 1):
