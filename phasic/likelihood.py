@@ -6,6 +6,7 @@ all observations together.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +14,22 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.density import Question
+from phasic.doubling import MANY
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Inversion, Observed
-from phasic.replay import checked_weights
+from phasic.replay import checked_weights, factorise
+from phasic.tangents import density_slopes
 from phasic.tilting import Tilted
 from phasic.trace import Trace
-from phasic.uniformisation import Chain, first_guess, staying
+from phasic.uniformisation import FEW_STATES, Chain, first_guess, staying
 
 Mask = NDArray[np.bool_]
 
 _MANY = 32  # observations for which an inversion pays in any case
 _SEGMENT = 2**22  # numbers of remembered states at once
+_OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
+_TOO_OFTEN = 1e10
+_MOST_PRODUCTS = 4e11
 _MOST_VISITS = 2e11  # to edges, in walking there and back
 
 
@@ -78,8 +84,11 @@ class Likelihood:
         chain = Chain.reached(
             trace.offsets, trace.targets, np.ones(trace.targets.size), self._alpha, discrete
         )
+        self._chain = chain
         self._reached = np.zeros(trace.n_vertices, np.bool_)
         self._reached[chain.vertices] = True
+        source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
+        self._edges = np.flatnonzero(self._reached[source] & (source != trace.targets))
 
     def __call__(self, weights: ArrayLike, gradient: bool = True) -> LogLikelihood:
         """Return the log-likelihood at `weights` (float64[m]), and its gradient if asked for.
@@ -119,6 +128,14 @@ class Likelihood:
         times = self._observed.times
         value = np.full(times.size, -np.inf)
         rest: Mask = np.ones(times.size, np.bool_)
+        if slopes is not None and (visits := self._visits(question)) > _OFTEN:
+            if self._doubled(question, value, slopes):
+                return float(self._counts @ value)
+            if visits > _TOO_OFTEN:
+                raise PhasicError(
+                    f"the {self._trace.order.size} states are visited {visits:.2g} times until the last "
+                    f"observation, too often for a gradient by so many edges; leave out late observations"
+                )
         if (
             not self._discrete
             and question.clock_is_moderate
@@ -128,6 +145,34 @@ class Likelihood:
         if rest.any():
             self._walked(question, rest, value, slopes)
         return float(self._counts @ value)
+
+    def _visits(self, question: Question) -> float:
+        """Return about how often states are visited until the last observation."""
+        chain, last = question.chain, float(self._observed.times[-1])
+        jumps = chain.clock * last
+        if jumps <= _OFTEN or not question.mean < np.inf:
+            return jumps
+        time = factorise(self._trace, question.weights).spent(self._alpha)
+        visits = time[chain.vertices[chain.source]] @ chain.weights
+        return float(visits) * max(1.0, last / question.mean)
+
+    def _doubled(self, question: Question, value: Floats, slopes: Floats) -> bool:
+        """Set logarithms of densities, and slopes without rounding that adds up; return if that is feasible."""
+        weights, times = question.weights[self._edges], self._observed.times
+        leave = np.bincount(self._chain.source, weights, self._chain.vertices.size)
+        chain = replace(self._chain, weights=weights, clock=1.0 if self._discrete else float(leave.max()))
+        n, m = int(chain.transient.sum()), weights.size
+        jumps = min(chain.clock * float(times[-1]), 2.0 * MANY)
+        if n > FEW_STATES or jumps > MANY or 8.0 * m * n**3 * np.log2(jumps) > _MOST_PRODUCTS:
+            return False
+        value[:] = question.logarithm("pdf", times)
+        at = np.isfinite(value)
+        for some in np.array_split(np.arange(m), max(1, m * n * max(n, times.size) // _SEGMENT)):
+            density, by_edge = density_slopes(chain, times[at], some)
+            if not density.all():
+                return False  # too small for float64
+            slopes[self._edges[some]] += by_edge @ (self._counts[at] / density)
+        return True
 
     def _inverted(self, question: Question, value: Floats, slopes: Floats | None) -> Mask:
         """Set logarithms of densities where inversion finds them; return which are left."""
