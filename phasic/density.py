@@ -382,7 +382,7 @@ class Question:
         log = exponents * np.log(2.0)
         left = state.sum(axis=1)
         if kind == "cdf":
-            value, log = chain.completed(absorbed[:, 0], np.ldexp(left, exponents)), 0.0 * log
+            value, log = chain.completed(absorbed[:, 0], doubling.scaled(left, exponents)), 0.0 * log
         else:
             value = np.asarray(state @ chain.exits[chain.transient] if kind == "pdf" else left)
         if (value < _LEAST).any() and value.dtype == np.longdouble:
@@ -467,7 +467,9 @@ class Question:
 
     def _countable(self, times: Floats) -> Floats:
         """Return `times`, the longest replaced by earlier ones where that makes no difference."""
-        last = doubling.MANY / self.chain.clock
+        last = 0.5 * doubling.MANY / self.chain.clock
+        if self.mean < 1e-13 * last:
+            return np.minimum(times, last)
         if self.chain.widest is np.longdouble or not (times > last).any():
             return times
         moving = self.chain.total - self.limit

@@ -7,9 +7,9 @@ small probabilities keep their relative accuracy over 1e12 jumps as over one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from phasic.arrays import Floats
 from phasic.replay import Numbers
@@ -19,6 +19,7 @@ MANY = 1e280
 """Jumps after which what float64 cannot tell from nothing may count."""
 
 _SMALL_EXPONENT = -200  # of two, below which probabilities are kept apart from a power of two
+_NOTHING = -(2**40)  # of two, below which a probability is none
 SHORT = 0.0625  # jumps in the shortest interval; a power of two
 TERMS = 16  # its powers over factorials fall below 1e-19 after half of them
 
@@ -41,12 +42,14 @@ class _Interval:
 
     def doubled(self) -> _Interval:
         """Return what happens over twice the interval."""
-        ends = self.ends + np.ldexp(self.moves @ self.ends, self.exponent)
+        ends = self.ends + scaled(self.moves @ self.ends, float(self.exponent))
         result = _Interval(self.moves @ self.moves, ends, 2 * self.exponent)
         top = int(np.frexp(result.moves.max(initial=0.0))[1])
-        if top < _SMALL_EXPONENT:
+        if result.exponent or top < _SMALL_EXPONENT:
             result.moves = np.ldexp(result.moves, -top)
             result.exponent += top
+        if result.exponent < _NOTHING:
+            result.moves = np.zeros_like(result.moves)
         return result if result.exponent else result.balanced()
 
     def balanced(self) -> _Interval:
@@ -70,10 +73,10 @@ class _Interval:
 def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Numbers]:
     """Return what `doubled_far` does, powers of two multiplied out."""
     state, exponents, absorbed = doubled_far(chain, times, split)
-    return np.ldexp(state, exponents[:, None]), absorbed
+    return scaled(state, exponents[:, None]), absorbed
 
 
-def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, NDArray[np.int64], Numbers]:
+def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Floats, Numbers]:
     """Return the probabilities of transient states and of absorption at finite `times`, however long.
 
     Transition matrices over intervals 1, 2, 4, ... times a short one are squares of each other, and
@@ -89,7 +92,7 @@ def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, NDAr
 
     Returns
     -------
-    (float64[k, t], int64[k], float64[k, a or 1])
+    (float64[k, t], float64[k], float64[k, a or 1])
         Probabilities of transient states at each time, over two to the power of the exponent, which is
         zero unless they are small; and those of absorption. Of a wider type where that is needed.
     """
@@ -136,7 +139,7 @@ class _States:
 
     def __init__(self, state: Numbers, absorbed: Numbers) -> None:
         self.state = state
-        self.exponents = np.zeros(state.shape[0], np.int64)
+        self.exponents = np.zeros(state.shape[0])
         self.absorbed = absorbed
 
     def follow(self, interval: _Interval, counts: Floats) -> None:
@@ -149,9 +152,9 @@ class _States:
             else:
                 odd = counts % 2.0 == 1.0
             ended = self.state[odd] @ interval.ends
-            self.absorbed[odd] += np.ldexp(ended, self.exponents[odd, None])
+            self.absorbed[odd] += scaled(ended, self.exponents[odd, None])
             self.state[odd] = self.state[odd] @ interval.moves
-            self.exponents[odd] += interval.exponent
+            self.exponents[odd] += float(interval.exponent)
             self._keep_in_range()
             counts = np.floor(counts / 2.0)
             if counts.any():
@@ -163,6 +166,11 @@ class _States:
         if small.size:
             self.state[small] = np.ldexp(self.state[small], -top[small, None])
             self.exponents[small] += top[small]
+
+
+def scaled(values: Numbers, exponents: Any) -> Numbers:
+    """Return ``values * 2**exponents``; exponents are whole, however large, and not positive."""
+    return np.asarray(np.ldexp(values, np.maximum(exponents, -(2.0**20)).astype(np.int32)))
 
 
 def _after(one: _Interval, mean: float) -> _Interval:

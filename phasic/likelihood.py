@@ -157,7 +157,7 @@ class Likelihood:
         return float(visits) * max(1.0, last / question.mean)
 
     def _doubled(self, question: Question, value: Floats, slopes: Floats) -> bool:
-        """Set logarithms of densities, and slopes without rounding that adds up; return if that is feasible."""
+        """Set logarithms of densities, and slopes that lose no digits; return if that is feasible."""
         weights, times = question.weights[self._edges], self._observed.times
         leave = np.bincount(self._chain.source, weights, self._chain.vertices.size)
         chain = replace(self._chain, weights=weights, clock=1.0 if self._discrete else float(leave.max()))
