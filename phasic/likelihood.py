@@ -29,6 +29,7 @@ _MANY = 32  # observations for which an inversion pays in any case
 _SEGMENT = 2**22  # numbers of remembered states at once
 _OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
 _TOO_OFTEN = 1e10
+_PER_VISIT = 0.5  # products of numbers in doubling, to be worth it, per visit to an edge in walking
 _MOST_PRODUCTS = 4e11
 _MOST_VISITS = 2e11  # to edges, in walking there and back
 
@@ -129,7 +130,7 @@ class Likelihood:
         value = np.full(times.size, -np.inf)
         rest: Mask = np.ones(times.size, np.bool_)
         if slopes is not None and (visits := self._visits(question)) > _OFTEN:
-            if self._doubled(question, value, slopes):
+            if self._doubled(question, rest, _MOST_PRODUCTS, value, slopes):
                 return float(self._counts @ value)
             if visits > _TOO_OFTEN:
                 raise PhasicError(
@@ -142,6 +143,10 @@ class Likelihood:
             and (times.size >= _MANY or question.worth_inverting(times))
         ):
             rest = self._inverted(question, value, slopes)
+        if rest.any() and slopes is not None:
+            walking = _PER_VISIT * question.chain.clock * float(times[rest][-1]) * self._edges.size
+            if self._doubled(question, rest, min(walking, _MOST_PRODUCTS), value, slopes):
+                rest[:] = False
         if rest.any():
             self._walked(question, rest, value, slopes)
         return float(self._counts @ value)
@@ -156,22 +161,29 @@ class Likelihood:
         visits = time[chain.vertices[chain.source]] @ chain.weights
         return float(visits) * max(1.0, last / question.mean)
 
-    def _doubled(self, question: Question, value: Floats, slopes: Floats) -> bool:
-        """Set logarithms of densities, and slopes that lose no digits; return if that is feasible."""
-        weights, times = question.weights[self._edges], self._observed.times
+    def _doubled(self, question: Question, rest: Mask, most: float, value: Floats, slopes: Floats) -> bool:
+        """Set logarithms of densities, and slopes that lose no digits, by at most so many products.
+
+        Returns whether these were enough.
+        """
+        weights, times = question.weights[self._edges], self._observed.times[rest]
         leave = np.bincount(self._chain.source, weights, self._chain.vertices.size)
         chain = replace(self._chain, weights=weights, clock=1.0 if self._discrete else float(leave.max()))
         n, m = int(chain.transient.sum()), weights.size
         jumps = min(chain.clock * float(times[-1]), 2.0 * MANY)
-        if n > FEW_STATES or jumps > MANY or 8.0 * m * n**3 * np.log2(jumps) > _MOST_PRODUCTS:
+        products = 8.0 * m * float(n) ** 3 * np.log2(jumps + 2.0)
+        if n > FEW_STATES or jumps > MANY or products > most:
             return False
-        value[:] = question.logarithm("pdf", times)
-        at = np.isfinite(value)
+        logs = question.logarithm("pdf", times)
+        at = np.isfinite(logs)
+        found = np.zeros(slopes.size)
         for some in np.array_split(np.arange(m), max(1, m * n * max(n, times.size) // _SEGMENT)):
             density, by_edge = density_slopes(chain, times[at], some)
             if not density.all():
                 return False  # too small for float64
-            slopes[self._edges[some]] += by_edge @ (self._counts[at] / density)
+            found[self._edges[some]] = by_edge @ (self._counts[rest][at] / density)
+        value[rest] = logs
+        slopes += found
         return True
 
     def _inverted(self, question: Question, value: Floats, slopes: Floats | None) -> Mask:
