@@ -400,9 +400,14 @@ class Question:
         times = self._countable(times)
         scale = self._density_scale if kind == "pdf" else self.chain.total
         by_doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
-        found = self._by_what_works(
-            times, scale, lambda: self._inverted(kind, times, 0.0), by_doubling, walking
-        )
+
+        def inverting() -> tuple[Floats, float]:
+            tried = self.clock_is_moderate and self._jumps(times).max() < _MOST_JUMPS
+            if self.halfwidth == 0.0 and tried and self.worth_inverting(times):
+                return np.zeros(times.size), np.inf  # contours of the same kind have failed already
+            return self._inverted(kind, times, 0.0)
+
+        found = self._by_what_works(times, scale, inverting, by_doubling, walking)
         if relative and kind != "cdf":
             value, error, _ = found
             far = (times > self.mean) & ~(error <= TOLERANCE * value)
