@@ -12,7 +12,8 @@ from phasic.uniformisation import Chain
 
 
 def chain(model):
-    return Chain.reached(*model.edges, model.alpha, model.discrete)
+    targets = model.targets.astype(np.int32)
+    return Chain.reached(model.offsets, targets, model.weights, model.alpha, model.discrete)
 
 
 def two_states(p, q, r):
