@@ -17,10 +17,9 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasic import contour, uniformisation
+from phasic import contour, doubling, uniformisation
 from phasic.arrays import Floats, Integers
 from phasic.contour import Complex, Known
-from phasic.doubling import doubled
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
 from phasic.replay import checked_weights, factorise
@@ -32,12 +31,17 @@ TOLERANCE = 1e-10
 """Error, as a share of the largest value, beyond which an answer is computed in another way."""
 
 _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # uniformisation up to so many
-_FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, before and after trying a contour
-_NEVER = 1e300  # jumps after which more make no difference
+_FEW_STATES, _MANY_STATES = (
+    uniformisation.FEW_STATES,
+    2500,
+)  # doubling up to so many, before and after trying a contour
+_FEWEST_JUMPS = 100.0  # the same in extended precision
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
 _LEAST_JUMPS, _MOST_JUMPS = 1e-40, 1e15  # beyond, numbers in an inversion have too different sizes
 _SQUARED = 1e100  # fastest clock, and slowest one, whose rates have squares
 _OVERHEAD, _NODES = 1e6, 40.0  # an inversion takes as long as so many visits, and so many visits per edge
+_LEAST = 1e-290  # below, a density or survival is held in logarithms
+_ITERATIONS = 200
 _TOO_SMALL = -650.0  # logarithm of what other methods can tell from zero
 _INVISIBLE = 1e-13  # survival that an untilted contour cannot tell from none
 _ROUNDING = float(np.finfo(np.float64).eps)
@@ -212,6 +216,8 @@ class Question:
     @cached_property
     def _limit_of_walking(self) -> float:
         """Number of jumps up to which walking them one by one is a matter of course."""
+        if self.chain.number is np.longdouble:
+            return _FEWEST_JUMPS
         return max(_FEW_JUMPS, min(_MANY_JUMPS, _EDGE_VISITS / max(1, self.chain.targets.size)))
 
     @cached_property
@@ -285,7 +291,7 @@ class Question:
             self._invert(kind, times, found)
         rest = ~found.good
         if rest.any():
-            self._walk_or_else(kind, times, rest, found)
+            self._walk_or_else(kind, times, rest, found, small)
         return found
 
     @property
@@ -322,7 +328,9 @@ class Question:
         for array, part in zip(found, answer, strict=True):
             array[some] = part
 
-    def _walk_or_else(self, kind: Kind, times: Floats, rest: NDArray[np.bool_], found: Answer) -> None:
+    def _walk_or_else(
+        self, kind: Kind, times: Floats, rest: NDArray[np.bool_], found: Answer, small: bool
+    ) -> None:
         """Fill in what is missing: early times by walking, late ones by what suits the model."""
         jumps = self._jumps(times)
         # Rounding in an inversion grows with time; where values are not too small, there is better.
@@ -331,19 +339,27 @@ class Question:
         late = rest & ~early
         if not self._few_states:
             late &= ~_fair(found)
-        if late.any() and not self._few_states:  # what was found may do beside the largest value
+        if late.any() and not (
+            self._few_states or small or kind == "survival"
+        ):  # what was found may do beside the largest value
             with np.errstate(under="ignore", invalid="ignore"):
                 factor = np.exp(found.log[late])
                 close = found.error[late] * factor <= TOLERANCE * self._scale(kind, found)
             late[np.flatnonzero(late)[close]] = False
         if early.any():
             self._put(found, early, *self._walked(kind, times[early]))
+            if small and kind != "cdf" and self._few_states:
+                vanished = early & (found.value < _LEAST) & (times > self.mean)
+                if vanished.any():
+                    self._put(found, vanished, *self._doubled(kind, times[vanished]))
         if late.any():
-            self._put(found, late, *self._late(kind, times[late]))
+            self._put(found, late, *self._late(kind, times[late], small or kind == "survival"))
 
     @staticmethod
-    def _put(found: Answer, where: NDArray[np.bool_], value: Floats, error: Floats) -> None:
-        found.value[where], found.error[where], found.log[where] = value, error, 0.0
+    def _put(
+        found: Answer, where: NDArray[np.bool_], value: Floats, error: Floats, log: Floats | float = 0.0
+    ) -> None:
+        found.value[where], found.error[where], found.log[where] = value, error, log
 
     def _scale(self, kind: Kind, found: Answer) -> float:
         """Return a lower bound on the largest value."""
@@ -357,53 +373,116 @@ class Question:
         value = getattr(uniformisation, f"steps_{kind}" if self.discrete else kind)(self.chain, times)
         return value, value * _ROUNDING * (64.0 + self.chain.clock * times)
 
-    def _doubled(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
+    def _doubled(self, kind: Kind, times: Floats) -> tuple[Floats, Floats, Floats]:
         chain = self.chain
         one_earlier = kind == "pdf" and chain.discrete
-        state, absorbed = doubled(chain, times - 1.0 if one_earlier else times, split=False)
+        state, exponents, absorbed = doubling.doubled_far(
+            chain, times - 1.0 if one_earlier else times, split=False
+        )
+        log = exponents * np.log(2.0)
         left = state.sum(axis=1)
-        if kind == "pdf":
-            value = state @ chain.exits[chain.transient]
+        if kind == "cdf":
+            value, log = chain.completed(absorbed[:, 0], doubling.scaled(left, exponents)), 0.0 * log
         else:
-            value = left if kind == "survival" else chain.completed(absorbed[:, 0], left)
-        return value, value * 1e-11
+            value = np.asarray(state @ chain.exits[chain.transient] if kind == "pdf" else left)
+        if (value < _LEAST).any() and value.dtype == np.longdouble:
+            with np.errstate(divide="ignore"):
+                digits = np.where(value > 0.0, np.frexp(value)[1], 0)
+            value, log = np.ldexp(value, -digits), log + digits * np.log(2.0)
+        value = value.astype(np.float64)
+        return value, value * 1e-11, log
 
-    def _late(self, kind: Kind, times: Floats) -> tuple[Floats, Floats]:
-        """Return values after many jumps, and their errors."""
+    def _late(self, kind: Kind, times: Floats, relative: bool) -> tuple[Floats, Floats, Floats]:
+        """Return values after many jumps, their errors, and the logarithm of a factor of both.
+
+        With `relative`, small values are as accurate as large ones where that is feasible.
+        """
         times = self._countable(times)
+        scale = self._density_scale if kind == "pdf" else self.chain.total
+        by_doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
+
+        def inverting() -> tuple[Floats, float]:
+            tried = self.clock_is_moderate and self._jumps(times).max() < _MOST_JUMPS
+            if self.halfwidth == 0.0 and tried and self.worth_inverting(times):
+                return np.zeros(times.size), np.inf  # contours of the same kind have failed already
+            return self._inverted(kind, times, 0.0)
+
+        found = self._by_what_works(times, scale, inverting, by_doubling, walking)
+        if relative and kind != "cdf":
+            value, error, _ = found
+            far = (times > self.mean) & ~(error <= TOLERANCE * value)
+            if far.any():
+                self._far(kind, times, far, found)
+        return found
+
+    def _far(
+        self, kind: Kind, times: Floats, far: NDArray[np.bool_], found: tuple[Floats, Floats, Floats]
+    ) -> None:
+        """Improve on small values late: what is inverted is their ratio to an exponential fall."""
+        which, decay = np.flatnonzero(far), self._decay
+        if not self.discrete and decay * self._limit_of_walking < 500.0 * self.chain.clock:
+            value, least = self._inverted(kind, times[which], decay)
+            error = least + 16.0 * _ROUNDING * self.chain.clock * times[which] * np.abs(value)
+            good = error <= TOLERANCE * value
+            for array, part in zip(found, (value, error, -decay * times[which]), strict=True):
+                array[which[good]] = part[good]
+            which = which[~good]
+        if which.size and int(self.chain.transient.sum()) <= _MANY_STATES:
+            for array, part in zip(found, self._doubled(kind, times[which]), strict=True):
+                array[which] = part
+
+    @cached_property
+    def _decay(self) -> float:
+        """About the rate at which what is left falls in the end, by inverse iteration."""
+        factors = factorise(self.trace, self.weights)
+        states = self.chain.vertices[self.chain.transient]
+        h, decay = np.zeros(self.trace.n_vertices), 0.0
+        h[states] = 1.0
+        for _ in range(_ITERATIONS):
+            solved = factors.solve(h)
+            top = states[int(np.argmax(solved[states]))]
+            before, decay = decay, float(h[top] / solved[top])
+            h[states] = solved[states] / solved[top]
+            if abs(decay - before) <= 1e-10 * decay:
+                break
+        return decay
+
+    def _inverted(self, kind: Kind, times: Floats, decay: float) -> tuple[Floats, float]:
+        """Return values times ``exp(decay t)`` by an inverse transform, and how far off they may be."""
         resolvent = contour.Resolvent(self.trace, self.weights)
         moving = np.where(self.trace.position >= 0, 1.0, 0.0)
         rewards = self._exits if kind == "pdf" else moving
         scale = self._density_scale if kind == "pdf" else self.chain.total
 
         def early(moments: Floats) -> Floats:
-            return self._walked("pdf" if kind == "pdf" else "survival", moments)[0][:, None]
+            known = self._walked("pdf" if kind == "pdf" else "survival", moments)[0]
+            return (known * np.exp(decay * moments))[:, None]
 
-        def inverting() -> tuple[Floats, float]:
-            values, error = self._checked(
-                lambda s: resolvent.collected(s, rewards, self.alpha), times, scale, early
-            )
-            value = values[:, 0]
-            if kind == "pdf":
-                return np.maximum(value, 0.0), error
-            value[np.abs(value) < _INVISIBLE * scale] = 0.0
-            value = np.clip(value, 0.0, scale)
-            return (scale - value if kind == "cdf" else value), error
-
-        doubling, walking = partial(self._doubled, kind), partial(self._walked, kind)
-        return self._by_what_works(times, scale, inverting, doubling, walking)
+        values, error = self._checked(
+            lambda s: resolvent.collected(s - decay, rewards, self.alpha), times, scale, early
+        )
+        value = values[:, 0]
+        if decay:
+            return value, error
+        if kind == "pdf":
+            return np.maximum(value, 0.0), error
+        value[np.abs(value) < _INVISIBLE * scale] = 0.0
+        value = np.clip(value, 0.0, scale)
+        return (scale - value if kind == "cdf" else value), error
 
     def _countable(self, times: Floats) -> Floats:
         """Return `times`, the longest replaced by earlier ones where that makes no difference."""
-        last = _NEVER / self.chain.clock
-        if self._few_states or not (times > last).any():  # doubling counts as far as anybody asks
+        last = 0.5 * doubling.MANY / self.chain.clock
+        if self.mean < 1e-13 * last:
+            return np.minimum(times, last)
+        if self.chain.widest is np.longdouble or not (times > last).any():
             return times
         moving = self.chain.total - self.limit
-        left = self._late("survival", np.array([last]))[0][0]
+        left = self._late("survival", np.array([last]), relative=False)[0][0]
         if left > moving + _INVISIBLE * self.chain.total:
             raise PhasicError(
-                f"the states jump more than {_NEVER:g} times until then, which is only followed for up to "
-                f"{_FEW_STATES} states; ask for earlier times"
+                f"the states jump more than {doubling.MANY:g} times until then, which is followed for up to "
+                f"{_FEW_STATES} states in extended precision; ask for earlier times"
             )
         return np.minimum(times, last)
 
@@ -423,28 +502,32 @@ class Question:
         times: Floats,
         scale: float,
         inverting: Callable[[], tuple[Floats, float]],
-        doubling: Callable[[Floats], tuple[Floats, Floats]],
+        by_doubling: Callable[[Floats], tuple[Floats, Floats, Floats]],
         walking: Callable[[Floats], tuple[Floats, Floats]],
-    ) -> tuple[Floats, Floats]:
-        """Return values and errors by the first method that is exact and feasible."""
+    ) -> tuple[Floats, Floats, Floats]:
+        """Return values and errors by the first method that is exact and feasible.
+
+        And the logarithm of a factor of both, which is one but for small values by doubling.
+        """
+        log = np.zeros(times.size)
         chain = self.chain
         n_states = int(chain.transient.sum())
         error = np.inf
         if not chain.discrete and n_states > _FEW_STATES:
             values, error = inverting()
             if error <= TOLERANCE * scale:
-                return values, np.full(values.shape, error)
+                return values, np.full(values.shape, error), log
         jumps = float(self._jumps(times).max())
         if n_states <= _MANY_STATES:
-            return doubling(times)
+            return by_doubling(times)
         if jumps * chain.targets.size <= _LAST_RESORT:
-            return walking(times)
+            return (*walking(times), log)
         if not error <= 1e-8 * scale:
             raise PhasicError(
                 f"the {n_states} states jump up to {jumps:.2g} times until then, and no method is both "
                 f"exact and feasible; ask for earlier times, or for fewer states"
             )
-        return values, np.full(values.shape, error)
+        return values, np.full(values.shape, error), log
 
     @cached_property
     def mean(self) -> float:
@@ -487,12 +570,12 @@ class Question:
                 lambda s: resolvent.visited(s, self.alpha)[chain.vertices], times, chain.total, walking
             )
 
-        def doubling(late: Floats) -> tuple[Floats, Floats]:
-            state, absorbed = doubled(chain, late, split=True)
+        def by_doubling(late: Floats) -> tuple[Floats, Floats, Floats]:
+            state, absorbed = doubling.doubled(chain, late, split=True)
             values = np.empty((late.size, chain.vertices.size))
             values[:, chain.transient], values[:, ~chain.transient] = state, absorbed
-            return values, values
+            return values, values, values
 
         return self._by_what_works(
-            times, chain.total, inverting, doubling, lambda late: (walking(late), late)
+            times, chain.total, inverting, by_doubling, lambda late: (walking(late), late)
         )[0]

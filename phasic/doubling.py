@@ -7,14 +7,21 @@ small probabilities keep their relative accuracy over 1e12 jumps as over one.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from phasic.arrays import Floats
+from phasic.replay import Numbers
 from phasic.uniformisation import Chain
 
-_SHORT = 0.0625  # jumps in the shortest interval; a power of two
-_TERMS = 16  # its powers over factorials fall below 1e-19 after half of them
+MANY = 1e280
+"""Jumps after which what float64 cannot tell from nothing may count."""
+
+_SMALL_EXPONENT = -200  # of two, below which probabilities are kept apart from a power of two
+_NOTHING = -(2**40)  # of two, below which a probability is none
+SHORT = 0.0625  # jumps in the shortest interval; a power of two
+TERMS = 16  # its powers over factorials fall below 1e-19 after half of them
 
 
 @dataclass
@@ -24,18 +31,26 @@ class _Interval:
     Attributes
     ----------
     moves : float64[t, t]
-        Probability of being in each transient state at its end.
+        Probability of being in each transient state at its end, over ``2**exponent``.
     ends : float64[t, a]
         Probability of having been absorbed, by where.
     """
 
-    moves: Floats
-    ends: Floats
+    moves: Numbers
+    ends: Numbers
+    exponent: int = 0
 
     def doubled(self) -> _Interval:
         """Return what happens over twice the interval."""
-        result = _Interval(self.moves @ self.moves, self.ends + self.moves @ self.ends)
-        return result.balanced()
+        ends = self.ends + scaled(self.moves @ self.ends, float(self.exponent))
+        result = _Interval(self.moves @ self.moves, ends, 2 * self.exponent)
+        top = int(np.frexp(result.moves.max(initial=0.0))[1])
+        if result.exponent or top < _SMALL_EXPONENT:
+            result.moves = np.ldexp(result.moves, -top)
+            result.exponent += top
+        if result.exponent < _NOTHING:
+            result.moves = np.zeros_like(result.moves)
+        return result if result.exponent else result.balanced()
 
     def balanced(self) -> _Interval:
         """Scale rows of `moves` to what `ends` leaves over, where that loses no digits.
@@ -55,7 +70,13 @@ class _Interval:
         return self
 
 
-def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
+def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Numbers]:
+    """Return what `doubled_far` does, powers of two multiplied out."""
+    state, exponents, absorbed = doubled_far(chain, times, split)
+    return scaled(state, exponents[:, None]), absorbed
+
+
+def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Floats, Numbers]:
     """Return the probabilities of transient states and of absorption at finite `times`, however long.
 
     Transition matrices over intervals 1, 2, 4, ... times a short one are squares of each other, and
@@ -71,82 +92,111 @@ def doubled(chain: Chain, times: Floats, split: bool) -> tuple[Floats, Floats]:
 
     Returns
     -------
-    (float64[k, t], float64[k, a or 1])
+    (float64[k, t], float64[k], float64[k, a or 1])
+        Probabilities of transient states at each time, over two to the power of the exponent, which is
+        zero unless they are small; and those of absorption. Of a wider type where that is needed.
     """
+    with np.errstate(over="ignore"):
+        many = float(times.max(initial=0.0)) * chain.clock > MANY
+    number = chain.widest if many else chain.number
     inner, outer = np.flatnonzero(chain.transient), np.flatnonzero(~chain.transient)
-    jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1))
+    jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1), number)
     place = np.empty(chain.vertices.size, np.int64)
     place[inner] = np.arange(inner.size)
     place[outer] = inner.size + (np.arange(outer.size) if split else 0)
-    np.add.at(jump, (chain.source, place[chain.targets]), chain.weights / chain.clock)
+    np.add.at(jump, (chain.source, place[chain.targets]), chain.weights.astype(number) / chain.clock)
     jump[inner, place[inner]] += chain.stay[inner]
     one = _Interval(jump[inner, : inner.size], jump[inner, inner.size :])
 
-    absorbed = np.zeros((times.size, one.ends.shape[1]))
+    absorbed = np.zeros((times.size, one.ends.shape[1]), number)
     np.add.at(absorbed.T, place[outer] - inner.size, chain.alpha[outer][:, None])
-    state = np.tile(chain.alpha[inner], (times.size, 1))
+    at_times = _States(np.tile(chain.alpha[inner].astype(number), (times.size, 1)), absorbed)
     if chain.discrete:
-        return _followed(one.balanced(), times, state, absorbed)
-    interval = _after(one, _SHORT)
+        at_times.follow(one.balanced(), times)
+        return at_times.state, at_times.exponents, at_times.absorbed
+    interval = _after(one, SHORT)
     mantissa, exponent = np.frexp(times)
-    more, power = np.frexp(chain.clock / _SHORT)
+    more, power = np.frexp(chain.clock / SHORT)
     exponent = exponent + power
     huge = exponent > 1000  # more intervals than float64 can count
     counts = np.floor(np.where(huge, 0.0, np.ldexp(mantissa * more, np.where(huge, 0, exponent))))
-    rest = np.where(huge, 0.0, chain.clock * np.where(huge, 0.0, times) - counts * _SHORT)
-    state, ends = _partly(one, state, rest)
-    state, absorbed = _followed(interval, counts, state, absorbed + ends)
+    rest = np.where(huge, 0.0, chain.clock * np.where(huge, 0.0, times) - counts * SHORT)
+    at_times.state, ends = _partly(one, at_times.state, rest)
+    at_times.absorbed += ends
+    at_times.follow(interval, counts)
     for i in np.flatnonzero(huge):
         longer, doublings = interval, int(exponent[i]) - 60
         while doublings > 0 and longer.moves.any():
             longer, doublings = longer.doubled(), doublings - 1
-        count = np.floor(np.ldexp(mantissa[i : i + 1] * more, 60))
-        state[i : i + 1], absorbed[i : i + 1] = _followed(
-            longer, count, state[i : i + 1], absorbed[i : i + 1]
-        )
-    return state, absorbed
+        count = np.zeros(times.size)
+        count[i] = np.floor(np.ldexp(mantissa[i] * more, 60))
+        at_times.follow(longer, count)
+    return at_times.state, at_times.exponents, at_times.absorbed
 
 
-def _followed(interval: _Interval, counts: Floats, state: Floats, absorbed: Floats) -> tuple[Floats, Floats]:
-    """Return where each row of `state` is, and has been absorbed, after so many intervals."""
-    counts = counts.copy()
-    while counts.any():
-        if not interval.moves.any():  # everything that has time left ends
-            odd = counts > 0.0
-            counts = np.zeros_like(counts)
-        else:
-            odd = counts % 2.0 == 1.0
-        absorbed[odd] += state[odd] @ interval.ends
-        state[odd] = state[odd] @ interval.moves
-        counts = np.floor(counts / 2.0)
-        if counts.any():
-            interval = interval.doubled()
-    return state, absorbed
+class _States:
+    """Where the chain is at several times: rows of `state` over powers of two, and what is absorbed."""
+
+    def __init__(self, state: Numbers, absorbed: Numbers) -> None:
+        self.state = state
+        self.exponents = np.zeros(state.shape[0])
+        self.absorbed = absorbed
+
+    def follow(self, interval: _Interval, counts: Floats) -> None:
+        """Move each row on by so many intervals."""
+        counts = counts.copy()
+        while counts.any():
+            if not interval.moves.any():  # everything that has time left ends
+                odd = counts > 0.0
+                counts = np.zeros_like(counts)
+            else:
+                odd = counts % 2.0 == 1.0
+            ended = self.state[odd] @ interval.ends
+            self.absorbed[odd] += scaled(ended, self.exponents[odd, None])
+            self.state[odd] = self.state[odd] @ interval.moves
+            self.exponents[odd] += float(interval.exponent)
+            self._keep_in_range()
+            counts = np.floor(counts / 2.0)
+            if counts.any():
+                interval = interval.doubled()
+
+    def _keep_in_range(self) -> None:
+        top = np.frexp(self.state.max(axis=1, initial=0.0))[1].astype(np.int64)
+        small = np.flatnonzero(top < _SMALL_EXPONENT)
+        if small.size:
+            self.state[small] = np.ldexp(self.state[small], -top[small, None])
+            self.exponents[small] += top[small]
+
+
+def scaled(values: Numbers, exponents: Any) -> Numbers:
+    """Return ``values * 2**exponents``; exponents are whole, however large, and not positive."""
+    return np.asarray(np.ldexp(values, np.maximum(exponents, -(2.0**20)).astype(np.int32)))
 
 
 def _after(one: _Interval, mean: float) -> _Interval:
     """Return what happens over an interval of `mean` jumps, a Poisson number."""
-    states = np.eye(one.moves.shape[0])
+    states = np.eye(one.moves.shape[0], dtype=one.moves.dtype)
     moves, ends = _partly(one, states, np.full(states.shape[0], mean))
     return _Interval(moves, ends).balanced()
 
 
-def _partly(one: _Interval, state: Floats, means: Floats) -> tuple[Floats, Floats]:
+def _partly(one: _Interval, state: Numbers, means: Numbers) -> tuple[Numbers, Numbers]:
     """Return where each row of `state` has moved, and ended, after a Poisson number of jumps."""
+    means = means.astype(state.dtype)
     weight = np.exp(-means)[:, None]
     after = -np.expm1(-means)[:, None]  # probability of more jumps than so far
     moved = weight * state
-    ended = np.zeros((state.shape[0], one.ends.shape[1]))
-    for k in range(1, _TERMS):
+    ended = np.zeros((state.shape[0], one.ends.shape[1]), state.dtype)
+    for k in range(1, TERMS):
         ended += after * (state @ one.ends)
         state = state @ one.moves
         weight = weight * (means[:, None] / k)
         moved += weight * state
-        after = _later(means, k)[:, None]
+        after = later(means, k)[:, None]
     return moved, ended
 
 
-def _later(means: Floats, k: int) -> Floats:
+def later(means: Numbers, k: int) -> Numbers:
     """Return the probability that a Poisson number exceeds k, by its own series."""
     term = np.exp(-means)
     for j in range(1, k + 1):

@@ -344,11 +344,23 @@ class Inversion:
         growth = np.maximum(nodes.real, nodes.real * (times[0] / longest))
         rounding = _ROUNDING * float(np.exp(growth) @ np.abs(terms))
         missed = 3.0 * _HALF_RULE * float(np.abs(doubt).max())
-        enough = missed <= max(rounding, 3e-13 * float(value.max()))
-        error = rounding + missed
-        if not np.isfinite(error):
-            error = np.inf
+        cut = _cut_off(nodes, np.abs(terms), times / longest)
+        enough = missed + float(cut.max()) <= max(rounding, 3e-13 * float(value.max()))
+        error = rounding + missed + cut
+        error[~np.isfinite(error)] = np.inf
         factor = abs(tilted.rate) * times + abs(tilted.log_mass)
         drift = (tilted.drift * times + _ROUNDING / 4.0 * factor) * np.abs(value)
         tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
         return Group(first, last, tilted, ratio, sector, z, terms, enough, tolerance, value, error + drift)
+
+
+def _cut_off(nodes: Complex, sizes: Floats, shares: Floats) -> Floats:
+    """Return a bound on the terms after the last one, at each share of the longest time.
+
+    They fall ever faster, so at least as a geometric series from the last two on. Where a distribution is
+    narrow they can be large, and the rules with all nodes and with half of them lack them alike.
+    """
+    before, last = (sizes[k] * np.exp(nodes.real[k] * shares) for k in (-2, -1))
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        rest = last / (1.0 - last / before)
+    return np.where(last == 0.0, 0.0, np.where(last < before, rest, np.inf))

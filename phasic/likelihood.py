@@ -6,6 +6,7 @@ all observations together.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,17 +14,23 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.density import Question
+from phasic.doubling import MANY
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Inversion, Observed
-from phasic.replay import checked_weights
+from phasic.replay import checked_weights, factorise
+from phasic.tangents import density_slopes
 from phasic.tilting import Tilted
 from phasic.trace import Trace
-from phasic.uniformisation import Chain, first_guess
+from phasic.uniformisation import FEW_STATES, Chain, first_guess, staying
 
 Mask = NDArray[np.bool_]
 
 _MANY = 32  # observations for which an inversion pays in any case
 _SEGMENT = 2**22  # numbers of remembered states at once
+_OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
+_TOO_OFTEN = 1e10
+_PER_VISIT = 0.5  # products of numbers in doubling, to be worth it, per visit to an edge in walking
+_MOST_PRODUCTS = 4e11
 _MOST_VISITS = 2e11  # to edges, in walking there and back
 
 
@@ -78,8 +85,11 @@ class Likelihood:
         chain = Chain.reached(
             trace.offsets, trace.targets, np.ones(trace.targets.size), self._alpha, discrete
         )
+        self._chain = chain
         self._reached = np.zeros(trace.n_vertices, np.bool_)
         self._reached[chain.vertices] = True
+        source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
+        self._edges = np.flatnonzero(self._reached[source] & (source != trace.targets))
 
     def __call__(self, weights: ArrayLike, gradient: bool = True) -> LogLikelihood:
         """Return the log-likelihood at `weights` (float64[m]), and its gradient if asked for.
@@ -119,15 +129,62 @@ class Likelihood:
         times = self._observed.times
         value = np.full(times.size, -np.inf)
         rest: Mask = np.ones(times.size, np.bool_)
+        if slopes is not None and (visits := self._visits(question)) > _OFTEN:
+            if self._doubled(question, rest, _MOST_PRODUCTS, value, slopes):
+                return float(self._counts @ value)
+            if visits > _TOO_OFTEN:
+                raise PhasicError(
+                    f"the {self._trace.order.size} states are visited {visits:.2g} times until the last "
+                    f"observation, too often for a gradient by so many edges; leave out late observations"
+                )
         if (
             not self._discrete
             and question.clock_is_moderate
             and (times.size >= _MANY or question.worth_inverting(times))
         ):
             rest = self._inverted(question, value, slopes)
+        if rest.any() and slopes is not None:
+            walking = _PER_VISIT * question.chain.clock * float(times[rest][-1]) * self._edges.size
+            if self._doubled(question, rest, min(walking, _MOST_PRODUCTS), value, slopes):
+                rest[:] = False
         if rest.any():
             self._walked(question, rest, value, slopes)
         return float(self._counts @ value)
+
+    def _visits(self, question: Question) -> float:
+        """Return about how often states are visited until the last observation."""
+        chain, last = question.chain, float(self._observed.times[-1])
+        jumps = chain.clock * last
+        if jumps <= _OFTEN or not question.mean < np.inf:
+            return jumps
+        time = factorise(self._trace, question.weights).spent(self._alpha)
+        visits = time[chain.vertices[chain.source]] @ chain.weights
+        return float(visits) * max(1.0, last / question.mean)
+
+    def _doubled(self, question: Question, rest: Mask, most: float, value: Floats, slopes: Floats) -> bool:
+        """Set logarithms of densities, and slopes that lose no digits, by at most so many products.
+
+        Returns whether these were enough.
+        """
+        weights, times = question.weights[self._edges], self._observed.times[rest]
+        leave = np.bincount(self._chain.source, weights, self._chain.vertices.size)
+        chain = replace(self._chain, weights=weights, clock=1.0 if self._discrete else float(leave.max()))
+        n, m = int(chain.transient.sum()), weights.size
+        jumps = min(chain.clock * float(times[-1]), 2.0 * MANY)
+        products = 8.0 * m * float(n) ** 3 * np.log2(jumps + 2.0)
+        if n > FEW_STATES or jumps > MANY or products > most:
+            return False
+        logs = question.logarithm("pdf", times)
+        at = np.isfinite(logs)
+        found = np.zeros(slopes.size)
+        for some in np.array_split(np.arange(m), max(1, m * n * max(n, times.size) // _SEGMENT)):
+            density, by_edge = density_slopes(chain, times[at], some)
+            if not density.all():
+                return False  # too small for float64
+            found[self._edges[some]] = by_edge @ (self._counts[rest][at] / density)
+        value[rest] = logs
+        slopes += found
+        return True
 
     def _inverted(self, question: Question, value: Floats, slopes: Floats | None) -> Mask:
         """Set logarithms of densities where inversion finds them; return which are left."""
@@ -161,7 +218,8 @@ class Likelihood:
         moving = np.where(source == trace.targets, 0.0, question.weights)
         leave = np.bincount(source, moving, trace.n_vertices)
         clock = 1.0 if self._discrete else float(leave.max())
-        stay = np.maximum(0.0, 1.0 - leave / clock)
+        moves = source != trace.targets
+        stay = staying(source[moves], moving[moves], trace.n_vertices, clock, self._discrete)
         jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)
         steps = int(times[-1]) if self._discrete else first_guess(clock * times) + trace.n_vertices
         if float(steps) * trace.targets.size > _MOST_VISITS:

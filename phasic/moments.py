@@ -152,7 +152,8 @@ def _covariances(factors: Factors, alpha: Floats, rewards: Floats, discrete: boo
     start, first = alpha[starts], means[starts]
     missing = max(0.0, 1.0 - float(alpha.sum()))
     centre = start @ first
-    matrix += (first - centre).T @ (start[:, None] * (first - centre)) + missing * np.outer(centre, centre)
+    apart = np.sqrt(start)[:, None] * (first - centre)
+    matrix += np.tril(apart.T @ apart) + missing * np.outer(centre, centre)
     matrix = np.tril(matrix) + np.tril(matrix, -1).T
     time = factors.spent(alpha)
     if not discrete and (time[trace.source] * factors.weights).sum() > _MANY:

@@ -82,46 +82,63 @@ def _times(question: Question, shares: Floats) -> Floats:
     target = _Target(question, shares)
     start = question.mean if question.mean < np.inf else 1.0 / question.chain.clock
     low, high = np.full(shares.size, start), np.full(shares.size, start)
+    time, best, least = low.copy(), low.copy(), np.full(shares.size, np.inf)
     for ends, factor, sign in ((low, 0.125, -1.0), (high, 8.0, 1.0)):
         outside = np.ones(shares.size, np.bool_)
         for _ in range(2 * _MOST):  # through all of float64
-            outside[outside] = sign * target(ends[outside], outside)[0] < 0.0
+            excess, slope = target(ends[outside], outside)
+            here = np.abs(excess) < least[outside]
+            nearer = np.flatnonzero(outside)[here]
+            best[nearer], least[nearer] = ends[nearer], np.abs(excess[here])
+            time[nearer] = _newton(ends[nearer], excess[here], slope[here])
+            outside[outside] = sign * excess < 0.0
             if not outside.any():
                 break
             ends[outside] *= factor
-    time: Floats = np.sqrt(low) * np.sqrt(high)
-    best, least, stalled = time.copy(), np.full(shares.size, np.inf), np.zeros(shares.size)
-    rest = np.ones(shares.size, np.bool_)
+    inside = (time > low) & (time < high)  # from the nearer end, which may be all but the answer
+    time = np.where(inside, time, np.sqrt(low) * np.sqrt(high))
+    stalled, rest = np.zeros(shares.size), least > _CLOSE
     for _ in range(_MOST):
+        if not rest.any():
+            return best
         excess, slope = target(time[rest], rest)
         now, size = time[rest], np.abs(excess)
-        stalled[rest] = np.where(size < 0.5 * least[rest], 0, stalled[rest] + 1)
+        newton = _newton(now, excess, slope)
+        stalled[rest] = np.where(size < 0.5 * least[rest], 0, stalled[rest] + inside[rest])
         best[rest] = np.where(size < least[rest], now, best[rest])
         least[rest] = np.minimum(size, least[rest])
         low[rest] = np.where(excess <= 0.0, now, low[rest])
         high[rest] = np.where(excess >= 0.0, now, high[rest])
-        with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            newton = now * np.exp(-excess / slope)
-        inside = (newton > low[rest]) & (newton < high[rest])
-        time[rest] = np.where(inside, newton, np.sqrt(low[rest]) * np.sqrt(high[rest]))
+        inside[rest] = (newton > low[rest]) & (newton < high[rest])
+        time[rest] = np.where(inside[rest], newton, np.sqrt(low[rest]) * np.sqrt(high[rest]))
         # Rounding in the equation can keep the last digits moving.
         small = (least <= _CLOSE) | ((stalled >= 3) & (least <= 1e-8))
         rest &= ~(small | (high <= low * (1.0 + 4e-16)))
-        if not rest.any():
-            return best
     raise PhasicError(f"the quantile of {shares[rest]} was not found between {low[rest]} and {high[rest]}")
 
 
+def _newton(time: Floats, excess: Floats, slope: Floats) -> Floats:
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.asarray(time * np.exp(-excess / slope))
+
+
 def _steps(question: Question, shares: Floats) -> Floats:
-    """Search whole numbers of steps, many at a time, since all up to the last are walked anyway."""
+    """Search whole numbers of steps, many at a time, since all up to the last are walked anyway.
+
+    A number of steps suffices if what rounding may have taken from its share is all that is missing.
+    """
+
+    def enough(steps: Floats, wanted: Floats) -> NDArray[np.bool_]:
+        value, error = question.ask("cdf", steps)
+        return np.asarray(value + error >= wanted)
+
     low, high = np.zeros(shares.size), np.ones(shares.size)
-    while (short := question.values("cdf", high) < shares).any():
+    while (short := ~enough(high, shares)).any():
         low[short] = high[short]
         high[short] *= 2.0
     while (open_ := high - low > 1.0).any():
         grid = low[open_, None] + np.floor((high - low)[open_, None] * np.linspace(0.0, 1.0, 17)[None, :])
-        enough = question.values("cdf", grid) >= shares[open_, None]
-        first = np.maximum(enough.argmax(axis=1), 1)
+        first = np.maximum(enough(grid, shares[open_, None]).argmax(axis=1), 1)
         rows = np.arange(first.size)
         low[open_], high[open_] = grid[rows, first - 1], grid[rows, first]
     return high

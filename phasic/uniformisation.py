@@ -9,14 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from math import lgamma, sqrt
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import Floats
+from phasic.replay import Numbers
 from phasic.trace import Indices, Offsets
 
 _NEGLIGIBLE = 1e-15
+WIDE = np.finfo(np.longdouble).maxexp > 1024
+"""Whether the machine has numbers of a wider range than float64."""
+
+FEW_STATES = 300
+"""Up to how many states a product of dense matrices takes next to no time."""
+
+_FAR = 1e-75  # least probability of a jump with which products of several stay in float64
+_HIGH, _HALF_A_DIGIT = 2.0**40, 2.0**-53
 _TABLE = 10_000_000  # weights of jumps by times that are tabled at once
 
 
@@ -79,6 +89,21 @@ class Chain:
         return np.repeat(np.arange(self.vertices.size), np.diff(self.offsets))
 
     @cached_property
+    def number(self) -> type[np.floating[Any]]:
+        """Type of number that holds products of several one-step probabilities: float64 nearly always.
+
+        Else extended precision, 16384 binary orders of magnitude where the machine has it; it takes a
+        microsecond or so per operation, so only for few states.
+        """
+        far = self.weights.size > 0 and float(self.weights.min()) < _FAR * self.clock
+        return self.widest if far else np.float64
+
+    @property
+    def widest(self) -> type[np.floating[Any]]:
+        """Type of number of the widest range that is feasible for so many states."""
+        return np.longdouble if WIDE and int(self.transient.sum()) <= FEW_STATES else np.float64
+
+    @cached_property
     def total(self) -> float:
         """Sum of the initial probabilities."""
         return float(self.alpha.sum())
@@ -93,25 +118,44 @@ class Chain:
     @cached_property
     def stay(self) -> Floats:
         """Probability that a jump leads nowhere else, float64[k]."""
-        leave = np.bincount(self.source, self.weights, self.vertices.size)
-        return np.maximum(0.0, 1.0 - leave / self.clock)
+        return staying(self.source, self.weights, self.vertices.size, self.clock, self.discrete)
 
     @property
-    def jumps(self) -> tuple[Offsets, Indices, Floats, Floats]:
+    def jumps(self) -> tuple[Offsets, Indices, Numbers, Floats]:
         """The jump chain, as stepping kernels take it."""
-        return self.offsets, self.targets, self.weights / self.clock, self.stay
+        return self.offsets, self.targets, self.weights.astype(self.number) / self.clock, self.stay
 
-    def completed(self, absorbed: Floats, left: Floats) -> Floats:
+    def completed(self, absorbed: Numbers, left: Numbers) -> Floats:
         """Return the better of two readings of one probability: what came in, or all but what is left."""
-        return np.where(absorbed < left, absorbed, np.clip(self.total - left, 0.0, self.total))
+        better = np.where(absorbed < left, absorbed, np.clip(self.total - left, 0.0, self.total))
+        return np.asarray(better, np.float64)
 
 
-def walk(chain: Chain, steps: int) -> tuple[Floats, Floats, Floats]:
+def staying(source: Any, weights: Floats, size: int, clock: float, discrete: bool) -> Floats:
+    """Return the probability that a jump from each vertex leads nowhere else, float64[size].
+
+    In steps this is what the probabilities of moving leave of one, and a small rest keeps its digits:
+    high parts of the probabilities add up without rounding, and low parts hardly round. A rest within
+    half a unit in the last place of one is none.
+
+    Parameters
+    ----------
+    source, weights : int64[m], float64[m]
+        Edges that lead elsewhere.
+    """
+    if not discrete:
+        return np.maximum(0.0, 1.0 - np.bincount(source, weights, size) / clock)
+    high = np.round(weights * _HIGH) / _HIGH
+    rest = (1.0 - np.bincount(source, high, size)) - np.bincount(source, weights - high, size)
+    return np.where(rest > _HALF_A_DIGIT, rest, 0.0)
+
+
+def walk(chain: Chain, steps: int) -> tuple[Numbers, Numbers, Numbers]:
     """Return the probabilities of absorption by jump k + 1, after jump k, and by jump k, k < `steps`."""
     from phasic.kernels.stepping import walk as kernel
 
-    into, left, absorbed = np.empty(steps), np.empty(steps), np.empty(steps)
-    kernel(*chain.jumps, chain.transient, chain.alpha.copy(), into, left, absorbed)
+    into, left, absorbed = (np.empty(steps, chain.number) for _ in range(3))
+    kernel(*chain.jumps, chain.transient, chain.alpha.astype(chain.number), into, left, absorbed)
     return into, left, absorbed
 
 
@@ -126,7 +170,7 @@ def pdf(chain: Chain, times: Floats) -> Floats:
     .. [1] A. Jensen, Skandinavisk Aktuarietidskrift 36 (1953).
     """
     into, _, _ = _enough(chain, times, of_density=True)
-    return chain.clock * _mixed(chain, times, into)
+    return np.asarray(chain.clock * _mixed(chain, times, into), np.float64)
 
 
 def cdf(chain: Chain, times: Floats) -> Floats:
@@ -138,7 +182,7 @@ def cdf(chain: Chain, times: Floats) -> Floats:
 def survival(chain: Chain, times: Floats) -> Floats:
     """Return the probability of no absorption by finite `times`, as `pdf` returns the density."""
     _, left, _ = _enough(chain, times, of_density=False)
-    return _mixed(chain, times, left)
+    return np.asarray(_mixed(chain, times, left), np.float64)
 
 
 def state_probabilities(chain: Chain, times: Floats) -> Floats:
@@ -158,8 +202,8 @@ def state_probabilities(chain: Chain, times: Floats) -> Floats:
         else:
             for mean, row in zip(chain.clock * times[some], weights, strict=True):
                 poisson_weights(mean, row)
-        part = np.zeros((some.size, chain.vertices.size))
-        blend(*chain.jumps, chain.alpha.copy(), weights, part)
+        part = np.zeros((some.size, chain.vertices.size), chain.number)
+        blend(*chain.jumps, chain.alpha.astype(chain.number), weights, part)
         out[some] = part
     return out
 
@@ -168,7 +212,7 @@ def steps_pdf(chain: Chain, steps: Floats) -> Floats:
     """Return the probability that a discrete chain is absorbed by exactly so many `steps`, float64[k]."""
     into, _, absorbed = walk(chain, max(1, int(steps.max(initial=0.0))))
     at = steps.astype(np.int64)
-    return np.where(at > 0, into[at - 1], absorbed[0])
+    return np.asarray(np.where(at > 0, into[at - 1], absorbed[0]), np.float64)
 
 
 def steps_cdf(chain: Chain, steps: Floats) -> Floats:
@@ -181,7 +225,7 @@ def steps_cdf(chain: Chain, steps: Floats) -> Floats:
 def steps_survival(chain: Chain, steps: Floats) -> Floats:
     """Return the probability that a discrete chain takes more than so many `steps`, float64[k]."""
     _, left, _ = walk(chain, int(steps.max(initial=0.0)) + 1)
-    return left[steps.astype(np.int64)]
+    return np.asarray(left[steps.astype(np.int64)], np.float64)
 
 
 def first_guess(means: Floats) -> int:
@@ -190,15 +234,15 @@ def first_guess(means: Floats) -> int:
     return int(largest + 10.0 * sqrt(largest)) + 60
 
 
-def _mixed(chain: Chain, times: Floats, sequence: Floats) -> Floats:
+def _mixed(chain: Chain, times: Floats, sequence: Numbers) -> Numbers:
     from phasic.kernels.stepping import mix
 
-    out = np.empty(times.size)
+    out = np.empty(times.size, sequence.dtype)
     mix(chain.clock * times, sequence, out)
     return out
 
 
-def _enough(chain: Chain, times: Floats, of_density: bool) -> tuple[Floats, Floats, Floats]:
+def _enough(chain: Chain, times: Floats, of_density: bool) -> tuple[Numbers, Numbers, Numbers]:
     """Return `walk` over so many jumps that later ones do not count, however small the answers are."""
     means = chain.clock * times
     steps = first_guess(means)

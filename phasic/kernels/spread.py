@@ -28,7 +28,7 @@ def scatter(
     matrix : float64[k, k]
     """
     k = matrix.shape[0]
-    onward = np.empty(k, matrix.dtype)
+    onward, step = np.empty(k, matrix.dtype), np.empty(k, matrix.dtype)
     for v in range(time.size):
         if time[v] == 0.0:
             continue
@@ -57,8 +57,9 @@ def scatter(
         for a in range(offsets[v], offsets[v + 1]):
             u = targets[a]
             if u != v and weights[a] > 0.0:
-                jumps = time[v] * weights[a]
+                # The root goes into either factor, so that the order of two rewards changes no digit.
+                root = np.sqrt(time[v] * weights[a])
                 for r in range(k):
-                    step = jumps * (means[u, r] - means[targets[usual], r] - onward[r])
+                    step[r] = root * (means[u, r] - means[targets[usual], r] - onward[r])
                     for s in range(r + 1):
-                        matrix[r, s] += step * (means[u, s] - means[targets[usual], s] - onward[s])
+                        matrix[r, s] += step[r] * step[s]

@@ -1,5 +1,7 @@
 from dataclasses import replace
+from fractions import Fraction
 
+import mpmath
 import numpy as np
 import oracle
 import pytest
@@ -320,3 +322,54 @@ def test_a_trace_of_another_graph_is_refused():
     model = oracle.erlang(2)
     with pytest.raises(GraphError, match="another graph"):
         density.pdf(plan(oracle.erlang(3)), *model.edges, model.alpha, 1.0)
+
+
+def test_chances_to_stay_keep_their_digits_however_small():
+    edges = [(1, 2, 0.7), (1, 3, 0.299999999), (2, 3, 0.999999999)]
+    model = oracle.from_edges(4, edges, oracle.starting_at(4), discrete=True)
+    stays = [1 - Fraction(0.7) - Fraction(0.299999999), 1 - Fraction(0.999999999)]
+    expected = stays[0] ** 2 * Fraction(0.299999999) + Fraction(0.7) * Fraction(0.999999999) * sum(stays)
+    np.testing.assert_allclose(pdf(model, 3.0), float(expected), rtol=1e-13)
+
+
+def test_what_rounding_leaves_of_certain_steps_is_no_chance_to_stay():
+    edges = [(1, 2, 0.7), (1, 3, 0.2), (1, 4, 0.1), (2, 4, 1.0), (3, 4, 1.0)]
+    model = oracle.from_edges(5, edges, oracle.starting_at(5), discrete=True)
+    assert pdf(model, [3.0, 4.0]).tolist() == [0.0, 0.0]
+
+
+@pytest.mark.parametrize("size", [500, 2000, 5000])
+def test_narrow_distributions_lose_nothing_beyond_the_last_node(size):
+    model = oracle.erlang(size)
+    with mpmath.workdps(30):
+        log = (size - 1) * mpmath.log(size) - size - mpmath.loggamma(size)
+        expected = float(mpmath.exp(log)), float(mpmath.gammainc(size, 0, size, regularized=True))
+    np.testing.assert_allclose(pdf(model, float(size)), expected[0], rtol=1e-11)
+    np.testing.assert_allclose(cdf(model, float(size)), expected[1], rtol=1e-11)
+
+
+def asked_of(model):
+    return density.Question.of(plan(model), *model.edges, model.alpha, model.discrete)
+
+
+@pytest.mark.parametrize("discrete", [False, True])
+def test_right_tails_have_logarithms_where_nothing_is_left_for_float64(discrete):
+    ring = oracle.from_edges(5, [(1, 2, 0.5), (2, 3, 0.5), (3, 1, 0.25), (3, 4, 0.25)], oracle.starting_at(5))
+    asked = asked_of(replace(ring, discrete=discrete))
+    times = np.floor(asked.mean * np.array([50.0, 2e3, 4e3, 1e6]))
+    for kind in ("pdf", "survival"):
+        logs = asked.logarithm(kind, times)
+        slopes = np.diff(logs) / np.diff(times)
+        np.testing.assert_allclose(slopes, slopes[0], rtol=1e-10)
+        np.testing.assert_allclose(logs[0], np.log(asked.values(kind, times[0])), rtol=1e-12)
+
+
+def test_survival_of_many_states_is_exact_however_little_is_left():
+    n = 400
+    around = [(i, i % n + 1, 1.0) for i in range(1, n + 1)]
+    out = [(i, n + 1, 1e-3) for i in range(1, n + 1)]
+    asked = asked_of(oracle.from_edges(n + 2, around + out, oracle.starting_at(n + 2)))
+    times = np.array([1e4, 3e4, 6e5, 1e6])
+    np.testing.assert_allclose(asked.values("survival", times), np.exp(-1e-3 * times), rtol=1e-10)
+    np.testing.assert_allclose(asked.logarithm("survival", times), -1e-3 * times, rtol=1e-10)
+    np.testing.assert_allclose(asked.logarithm("pdf", times), -1e-3 * times + np.log(1e-3), rtol=1e-10)

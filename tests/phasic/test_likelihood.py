@@ -181,3 +181,22 @@ def test_a_gradient_out_of_reach_is_refused(monkeypatch):
     with pytest.raises(PhasicError, match="too often"):
         prepared(model, TIMES)(model.weights)
     assert np.isfinite(prepared(model, TIMES)(model.weights, gradient=False).value)
+
+
+def test_a_gradient_keeps_its_digits_where_states_are_visited_a_trillion_times():
+    # Nearly exponential, at the rate of a path without a return.
+    edges = [(1, 2, 1e-6), (2, 1, 1.0), (2, 3, 1e-6), (3, 1, 1.0), (3, 4, 1.0)]
+    model = oracle.from_edges(5, edges, oracle.starting_at(5))
+    mean = 2e12
+    found = prepared(model, [mean, 3 * mean])(model.weights)
+    by_rate = found.gradient * model.weights
+    shares = np.array([1.0, -1.0, 1.0, -0.5, 0.5])  # of the logarithm of the rate of absorption
+    np.testing.assert_allclose(by_rate, (2 - 4) * shares, rtol=1e-5)
+    np.testing.assert_allclose(by_rate.sum(), 2 - 4, rtol=1e-5)
+
+
+def test_a_gradient_that_rounding_would_swallow_is_refused(monkeypatch):
+    monkeypatch.setattr(likelihood, "FEW_STATES", 0)
+    model = oracle.near_trap()
+    with pytest.raises(PhasicError, match="visited"):
+        prepared(model, [1e24])(model.weights)

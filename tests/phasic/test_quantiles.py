@@ -92,3 +92,15 @@ def test_answers_have_the_shape_of_shares(shape):
 def test_shares_that_are_no_probabilities_are_refused(share):
     with pytest.raises(GraphError, match="probabilities"):
         quantile(question(oracle.coalescent(4)), [0.5, share])
+
+
+def test_a_quantile_that_is_the_mean_is_found_there():
+    asked = question(oracle.near_trap(1e-4, 1e4))
+    shares = asked.values("cdf", asked.mean * np.array([1.0 - 1e-13, 1.0, 1.0 + 1e-13]))
+    np.testing.assert_allclose(quantile(asked, shares), asked.mean, rtol=1e-12)
+
+
+def test_rounding_of_shares_does_not_cost_a_step():
+    steps = np.array([1.0, 200.0, 2000.0, 9000.0])
+    shares = -np.expm1(steps * np.log1p(-1e-6))
+    np.testing.assert_array_equal(quantile(question(geometric(1e-6)), shares), steps)
