@@ -15,6 +15,7 @@ from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.description import Description
 from phasic.errors import CallbackError, GraphError, ParameterError
+from phasic.inference.graph import Inference
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
@@ -29,7 +30,9 @@ from phasic.weighting import Given, Reading, Weighting, given, linear, product, 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
-class Graph(Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Pictures):
+class Graph(
+    Transformations, DiscreteSpellings, Description, Probabilities, Occupancy, Samples, Inference, Pictures
+):
     """A phase-type distribution: the time a Markov chain takes to absorption.
 
     Parameters
