@@ -1,0 +1,71 @@
+"""Optimisers of optax, compiled once, in float64 whatever JAX is set to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Any
+
+import numpy as np
+
+from phasic.arrays import Floats
+from phasic.errors import OptionError
+
+_FIRST_RATE = 0.1
+
+
+def in_float64() -> AbstractContextManager[Any]:
+    """Return a context in which this thread of JAX computes in float64; outside, nothing changes."""
+    import jax
+
+    switch = getattr(jax, "enable_x64", None)
+    if switch is None:  # before JAX 0.8
+        from jax.experimental import enable_x64 as switch
+    context: AbstractContextManager[Any] = switch(True)
+    return context
+
+
+class Optimiser:
+    """A walk uphill, step by step.
+
+    Parameters
+    ----------
+    optimizer : str or optax.GradientTransformation
+        An optimiser of optax, or the name of one, which takes the learning rate.
+    learning_rate : float or callable, optional
+        A number, or a schedule of optax. By default it falls from 0.1 to nothing over `n_steps`, as half a
+        cosine.
+    n_steps : int
+
+    Raises
+    ------
+    OptionError
+        optax has no such optimiser, or is not installed.
+    """
+
+    def __init__(self, optimizer: Any, learning_rate: Any, n_steps: int) -> None:
+        try:
+            import jax
+            import optax
+        except ImportError:
+            raise OptionError("SVGD takes its optimisers from optax; pip install optax") from None
+        if learning_rate is None:
+            learning_rate = optax.cosine_decay_schedule(_FIRST_RATE, max(1, n_steps))
+        if isinstance(optimizer, str):
+            make = getattr(optax, optimizer, None)
+            if not callable(make):
+                raise OptionError(f"optax has no optimiser {optimizer!r}; pass a name like 'adam'")
+            optimizer = make(learning_rate)
+        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+            raise OptionError(f"optimizer is {optimizer!r}; pass one of optax, or its name")
+        self._optimizer = optimizer
+        self._update: Callable[..., Any] = jax.jit(optimizer.update)
+        self._state: Any = None
+
+    def step(self, place: Floats, uphill: Floats) -> Floats:
+        """Return the next place, of any shape, given the direction that leads uphill."""
+        with in_float64():
+            if self._state is None:
+                self._state = self._optimizer.init(place)
+            change, self._state = self._update(-uphill, self._state, place)
+        return np.asarray(place + np.asarray(change, np.float64))
