@@ -80,16 +80,18 @@ def method_of_moments(
         free = coordinates.free(x)
         try:
             factors = factorise(problem.trace, problem.arrays.weights(problem.theta(free)))
-            raw, slopes = moment_slopes(
-                factors, problem.arrays.alpha, directions, k, problem.arrays.discrete
-            )
+            raw, slopes = moment_slopes(factors, problem.arrays.alpha, directions, k, problem.arrays.discrete)
         except (AbsorptionError, ParameterError):
             return np.full(k, 1e6), np.zeros((k, x.size))
         return raw / sample - 1.0, slopes / sample[:, None] * coordinates.slope(x)
 
     start = coordinates.x(posterior.guess if theta_init is None else problem.chosen(theta_init))
     found = least_squares(
-        lambda x: scales @ relative(x)[0], start, jac=lambda x: scales @ relative(x)[1], xtol=1e-12, ftol=1e-12
+        lambda x: scales @ relative(x)[0],
+        start,
+        jac=lambda x: scales @ relative(x)[1],
+        xtol=1e-12,
+        ftol=1e-12,
     )
     rest, slopes = relative(found.x)
     bread = np.linalg.pinv(scales @ slopes) @ scales

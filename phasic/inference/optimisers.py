@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any
@@ -45,21 +46,12 @@ class Optimiser:
 
     def __init__(self, optimizer: Any, learning_rate: Any, n_steps: int) -> None:
         try:
-            import jax
-            import optax
+            if isinstance(optimizer, str) and isinstance(learning_rate, int | float | None):
+                self._optimizer, self._update = _by_name(optimizer, learning_rate, n_steps)
+            else:
+                self._optimizer, self._update = _compiled(optimizer, learning_rate, n_steps)
         except ImportError:
             raise OptionError("SVGD takes its optimisers from optax; pip install optax") from None
-        if learning_rate is None:
-            learning_rate = optax.cosine_decay_schedule(_FIRST_RATE, max(1, n_steps))
-        if isinstance(optimizer, str):
-            make = getattr(optax, optimizer, None)
-            if not callable(make):
-                raise OptionError(f"optax has no optimiser {optimizer!r}; pass a name like 'adam'")
-            optimizer = make(learning_rate)
-        if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
-            raise OptionError(f"optimizer is {optimizer!r}; pass one of optax, or its name")
-        self._optimizer = optimizer
-        self._update: Callable[..., Any] = jax.jit(optimizer.update)
         self._state: Any = None
 
     def step(self, place: Floats, uphill: Floats) -> Floats:
@@ -69,3 +61,23 @@ class Optimiser:
                 self._state = self._optimizer.init(place)
             change, self._state = self._update(-uphill, self._state, place)
         return np.asarray(place + np.asarray(change, np.float64))
+
+
+def _compiled(optimizer: Any, learning_rate: Any, n_steps: int) -> tuple[Any, Callable[..., Any]]:
+    """Return an optimiser, and its update as a compiled function."""
+    import jax
+    import optax
+
+    if learning_rate is None:
+        learning_rate = optax.cosine_decay_schedule(_FIRST_RATE, max(1, n_steps))
+    if isinstance(optimizer, str):
+        make = getattr(optax, optimizer, None)
+        if not callable(make):
+            raise OptionError(f"optax has no optimiser {optimizer!r}; pass a name like 'adam'")
+        optimizer = make(learning_rate)
+    if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
+        raise OptionError(f"optimizer is {optimizer!r}; pass one of optax, or its name")
+    return optimizer, jax.jit(optimizer.update)
+
+
+_by_name = functools.lru_cache(maxsize=32)(_compiled)  # which keeps what was compiled for the next fit

@@ -42,7 +42,9 @@ def checked_observations(observed: ArrayLike, discrete: bool) -> Floats:
         kind = "whole numbers of steps"
     if bad.any():
         place = int(bad.argmax())
-        raise GraphError(f"observation {place} is {times[place]:g}; pass {kind}, and leave out what is missing")
+        raise GraphError(
+            f"observation {place} is {times[place]:g}; pass {kind}, and leave out what is missing"
+        )
     return times
 
 
@@ -177,9 +179,11 @@ class Problem:
                 guess = guess / 2.0
         else:
             return np.ones(self.n_free)
+        if self.arrays.discrete:
+            return guess / 2.0  # so that staying is possible
         factors = factorise(self.trace, weights)
         starts = self.arrays.alpha > 0.0
-        if self.arrays.discrete or factors.stuck[starts].any():
+        if factors.stuck[starts].any():
             return guess
         waiting = factors.solve(np.ones(self.arrays.n_vertices))
         expected, observed = float(self.arrays.alpha[starts] @ waiting[starts]), float(self.times.mean())

@@ -53,7 +53,9 @@ class Summaries(ABC):
             The shortest interval, or the one that leaves as many on either side.
         """
         if not 0.0 < level < 1.0 or method not in ("hpd", "quantile"):
-            raise OptionError(f"intervals of level {level!r} by {method!r}; pass a share, and hpd or quantile")
+            raise OptionError(
+                f"intervals of level {level!r} by {method!r}; pass a share, and hpd or quantile"
+            )
         columns = self.particles.T
         if method == "quantile":
             low, high = np.quantile(columns, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=1)

@@ -200,7 +200,9 @@ class SVGD(Summaries, Pictures):
                     show(step + 1, values[-1])
         except KeyboardInterrupt:
             self.is_interrupted = True
-            _LOG.warning("interrupted after %d of %d steps; the particles are those reached", len(values), steps)
+            _LOG.warning(
+                "interrupted after %d of %d steps; the particles are those reached", len(values), steps
+            )
         self.log_density = np.append(self.log_density, values)
         self.is_fitted = True
         return self

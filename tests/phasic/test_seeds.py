@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sys
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -51,6 +52,7 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
         "clean up": 13,
         "remove": 14,
         "log": 15,
+        "fit": 16,
     }
     tutorial = cells("caching.txt")
     assert len(tutorial) == len(names)
@@ -60,6 +62,8 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
             run.session["coalescent_5_samples"] = with_ipv([5, 0, 0, 0, 0])(
                 run.session["coalescent"].__wrapped__
             )
+        if name == "fit" and find_spec("optax") is None:
+            continue
         if name == "log":
             with caplog.at_level(logging.DEBUG):
                 run(tutorial[place])
@@ -87,3 +91,11 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
     assert run.session["removed"] is False
     assert {"explore computed: never computed", "record computed: never computed"} <= set(caplog.messages)
     assert len(list(layers.TRACES.entries())) == 1
+    if "fit" not in said:
+        return
+    assert [line.partition(":")[0] for line in said["fit"].splitlines()] == [
+        "First SVGD run",
+        "Second SVGD run",
+    ]
+    for found in (run.session["svgd1"], run.session["svgd2"]):
+        assert abs(found.theta_mean[0] - 7.0) < 5 * found.theta_std[0] < 2.0
