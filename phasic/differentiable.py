@@ -8,7 +8,7 @@ and reverse mode both work.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -292,11 +292,11 @@ def _call(host: Callable[..., Any], shapes: Callable[..., Any]) -> Callable[...,
         import jax
 
         shape = shapes(*arguments)
-        dtype = arguments[0].dtype
+        dtype, struct = arguments[0].dtype, cast("Any", jax.ShapeDtypeStruct)
         if isinstance(shape[0], tuple):
-            result: Any = tuple(jax.ShapeDtypeStruct(one, dtype) for one in shape)
+            result: Any = tuple(struct(one, dtype) for one in shape)
         else:
-            result = jax.ShapeDtypeStruct(shape, dtype)
+            result = struct(shape, dtype)
         return jax.pure_callback(batched, result, *arguments, vmap_method="expand_dims")
 
     return call

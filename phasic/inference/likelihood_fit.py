@@ -6,6 +6,7 @@ import warnings
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
 from phasic.errors import OptionError
@@ -58,7 +59,7 @@ class Fit:
         return low, high
 
 
-def fit(problem: Problem, positive: bool = True, theta_init: Floats | None = None) -> Fit:
+def fit(problem: Problem, positive: bool = True, theta_init: ArrayLike | None = None) -> Fit:
     """Return the maximum likelihood estimates of a problem; see `phasic.Graph.fit`."""
     posterior = Posterior(problem, positive=positive)  # for its coordinates; the prior takes no part
     free = posterior.guess if theta_init is None else problem.chosen(theta_init)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.errors import AbsorptionError, ParameterError
@@ -49,7 +49,7 @@ class Matched:
 def method_of_moments(
     problem: Problem,
     nr_moments: int | None = None,
-    theta_init: Floats | None = None,
+    theta_init: ArrayLike | None = None,
     std_multiplier: float = 2.0,
     weighted: bool = True,
 ) -> Matched:
@@ -66,7 +66,8 @@ def method_of_moments(
     k = problem.n_free if nr_moments is None else int(nr_moments)
     if k < problem.n_free:
         raise ParameterError(
-            f"{k} moments cannot tell {problem.n_free} parameters apart; ask for at least as many, or fix some"
+            f"{k} moments cannot tell {problem.n_free} parameters apart; ask for as many at least, "
+            f"or fix some"
         )
     posterior = Posterior(problem)
     coordinates = posterior.coordinates

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -19,9 +20,8 @@ def in_float64() -> AbstractContextManager[Any]:
     """Return a context in which this thread of JAX computes in float64; outside, nothing changes."""
     import jax
 
-    switch = getattr(jax, "enable_x64", None)
-    if switch is None:  # before JAX 0.8
-        from jax.experimental import enable_x64 as switch
+    # Where older versions of JAX have it.
+    switch = jax.enable_x64 if hasattr(jax, "enable_x64") else import_module("jax.experimental").enable_x64
     context: AbstractContextManager[Any] = switch(True)
     return context
 

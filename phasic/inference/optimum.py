@@ -1,4 +1,4 @@
-"""The highest place of a smooth log-density, how sharply it falls from there, and in which direction it does not."""
+"""The highest place of a smooth log-density, and how sharply it falls from there in which direction."""
 
 from __future__ import annotations
 

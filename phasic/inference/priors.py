@@ -76,9 +76,11 @@ class GaussPrior(_Shown):
         self.mean, self.std = float(mean), _positive("std", std)
 
     def log_density(self, theta: float) -> float:
+        """See `Prior`."""
         return -0.5 * ((theta - self.mean) / self.std) ** 2
 
     def slope(self, theta: float) -> float:
+        """See `Prior`."""
         return (self.mean - theta) / self.std**2
 
 
@@ -104,10 +106,12 @@ class LogGaussPrior(_Shown):
         self.median, self.log_std = _positive("median", median), _positive("log_std", log_std)
 
     def log_density(self, theta: float) -> float:
+        """See `Prior`."""
         place = math.log(theta / self.median) / self.log_std
         return -0.5 * place * place - math.log(theta)
 
     def slope(self, theta: float) -> float:
+        """See `Prior`."""
         return -(math.log(theta / self.median) / self.log_std**2 + 1.0) / theta
 
 
@@ -120,9 +124,11 @@ class GammaPrior(_Shown):
         self.shape, self.rate = _positive("shape", shape), _positive("rate", rate)
 
     def log_density(self, theta: float) -> float:
+        """See `Prior`."""
         return (self.shape - 1.0) * math.log(theta) - self.rate * theta
 
     def slope(self, theta: float) -> float:
+        """See `Prior`."""
         return (self.shape - 1.0) / theta - self.rate
 
 
@@ -140,9 +146,11 @@ class HalfCauchyPrior(_Shown):
         self.scale = _positive("scale", scale)
 
     def log_density(self, theta: float) -> float:
+        """See `Prior`."""
         return -math.log1p((theta / self.scale) ** 2)
 
     def slope(self, theta: float) -> float:
+        """See `Prior`."""
         return -2.0 * theta / (self.scale**2 + theta**2)
 
 
@@ -155,9 +163,11 @@ class BetaPrior(_Shown):
         self.alpha, self.beta = _positive("alpha", alpha), _positive("beta", beta)
 
     def log_density(self, theta: float) -> float:
+        """See `Prior`."""
         return (self.alpha - 1.0) * math.log(theta) + (self.beta - 1.0) * math.log1p(-theta)
 
     def slope(self, theta: float) -> float:
+        """See `Prior`."""
         return (self.alpha - 1.0) / theta - (self.beta - 1.0) / (1.0 - theta)
 
 

@@ -87,8 +87,8 @@ class Problem:
             )
         if not graph.is_parameterized() and graph.theta is None:
             raise GraphError(
-                "the weights of this graph are plain numbers, so there is nothing to fit; give them as vectors "
-                "of coefficients, or call update_weights([1.0]) first to fit one factor of all of them"
+                "the weights of this graph are plain numbers, so there is nothing to fit; give them as "
+                "vectors of coefficients, or call update_weights([1.0]) first to fit one factor of all of them"
             )
         self.times = checked_observations(observed, self.arrays.discrete)
         self.trace = graph.trace

@@ -145,7 +145,8 @@ class SVGD(Summaries, Pictures):
             return np.asarray(free * np.exp(0.1 * self._random.standard_normal(free.shape)))
         if given.shape != (self.n_particles, p) or not np.isfinite(given).all():
             raise GraphError(
-                f"theta_init has shape {given.shape}; pass {p} finite numbers, or {self.n_particles} rows of them"
+                f"theta_init has shape {given.shape}; pass {p} finite numbers, or {self.n_particles} rows "
+                f"of them"
             )
         return self.posterior.problem.chosen(given)
 

@@ -32,7 +32,7 @@ class Transform(Protocol):
 
 
 def _sigmoid(x: Floats) -> Floats:
-    return np.asarray(0.5 * (1.0 + np.tanh(0.5 * x)))
+    return np.exp(-np.logaddexp(0.0, -x))
 
 
 class Identity:
@@ -41,18 +41,23 @@ class Identity:
     name = "identity"
 
     def theta(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return x
 
     def inverse(self, theta: Floats) -> Floats:
+        """See `Transform`."""
         return theta
 
     def slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.ones_like(x)
 
     def log_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.zeros_like(x)
 
     def log_slope_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.zeros_like(x)
 
 
@@ -62,18 +67,23 @@ class Log:
     name = "log"
 
     def theta(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.exp(x)
 
     def inverse(self, theta: Floats) -> Floats:
+        """See `Transform`."""
         return np.log(theta)
 
     def slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.exp(x)
 
     def log_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return x
 
     def log_slope_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.ones_like(x)
 
 
@@ -83,18 +93,23 @@ class Softplus:
     name = "softplus"
 
     def theta(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.logaddexp(0.0, x)
 
     def inverse(self, theta: Floats) -> Floats:
+        """See `Transform`."""
         return np.asarray(theta + np.log(-np.expm1(-theta)))
 
     def slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return _sigmoid(x)
 
     def log_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return -np.logaddexp(0.0, -x)
 
     def log_slope_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return _sigmoid(-x)
 
 
@@ -104,18 +119,23 @@ class Logit:
     name = "logit"
 
     def theta(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return _sigmoid(x)
 
     def inverse(self, theta: Floats) -> Floats:
+        """See `Transform`."""
         return np.asarray(np.log(theta) - np.log1p(-theta))
 
     def slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return _sigmoid(x) * _sigmoid(-x)
 
     def log_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return np.asarray(-np.logaddexp(0.0, -x) - np.logaddexp(0.0, x))
 
     def log_slope_slope(self, x: Floats) -> Floats:
+        """See `Transform`."""
         return _sigmoid(-x) - _sigmoid(x)
 
 

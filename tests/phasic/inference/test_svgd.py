@@ -43,7 +43,9 @@ def exponential(rate, n, seed=3):
 def test_the_posterior_of_a_rate_is_the_gamma_that_it_has_to_be(rate, n, particles):
     graph, times = exponential(rate, n)
     prior = GammaPrior(2.0, 2.0 / rate)
-    found = graph.svgd(times, prior=prior, n_particles=particles, n_iterations=50 * particles // 80, seed=1)
+    found = graph.svgd(
+        times, prior=prior, n_particles=particles, n_iterations=50 if particles > 40 else 15, seed=1
+    )
     shape, scale = 2.0 + n, 1.0 / (2.0 / rate + times.sum())
     np.testing.assert_allclose(found.theta_mean, shape * scale, rtol=0.002)
     np.testing.assert_allclose(
@@ -72,14 +74,14 @@ def test_the_transform_changes_the_way_and_not_the_posterior(transform):
 
 
 @pytest.mark.parametrize("bandwidth", ["median", "median_per_dim"])
-@pytest.mark.parametrize("n", [40, 200])
+@pytest.mark.parametrize("n", [40, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_gaussian_keeps_its_spread(bandwidth, n):
     """In coordinates where it is round, as fits have it; the start is not what it ends with."""
     from phasic.inference.optimisers import Optimiser
 
     u = 0.5 + 0.6 * np.random.default_rng(1).standard_normal((n, 2))
-    optimiser = Optimiser("adam", None, 300)
-    for _ in range(300):
+    optimiser = Optimiser("adam", None, 200)
+    for _ in range(200):
         u = optimiser.step(u, algorithm.stein_direction(u, -u, bandwidth))
     np.testing.assert_allclose(u.mean(axis=0), 0.0, atol=0.01)
     np.testing.assert_allclose(u.std(axis=0), 1.0, rtol=0.05 if n == 40 else 0.02)
@@ -312,12 +314,12 @@ def test_intervals_of_priors_hold_what_they_say():
         GaussPrior(1.0)
 
 
-@given(st.floats(-20, 20), st.sampled_from(list(TRANSFORMS.values())))
+@given(st.floats(-6, 6), st.sampled_from(list(TRANSFORMS.values())))
 @settings(max_examples=50)
 def test_transforms_come_back_and_have_the_slopes_that_they_say(x, transform):
     x = np.array([x])
     step = 1e-5
-    np.testing.assert_allclose(transform.inverse(transform.theta(x)), x, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(transform.inverse(transform.theta(x)), x, rtol=1e-12, atol=1e-12)
     by_steps = (transform.theta(x + step) - transform.theta(x - step)) / (2 * step)
     np.testing.assert_allclose(transform.slope(x), by_steps, rtol=1e-5)
     np.testing.assert_allclose(transform.log_slope(x), np.log(transform.slope(x)), rtol=1e-9, atol=1e-12)
