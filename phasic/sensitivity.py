@@ -75,8 +75,7 @@ class Densities:
 
     def values(self, weights: ArrayLike) -> Floats:
         """Return the density at each time, float64[k]."""
-        question = Question(self._trace, checked_weights(self._trace, weights), self._alpha, self._discrete)
-        return question.values("pdf", self._times)
+        return self(weights, np.empty((0, self._trace.targets.size))).value
 
     def __call__(self, weights: ArrayLike, directions: Floats) -> Sloped:
         """Return the density at each time and its derivatives in the rows of `directions`, float64[q, m].
@@ -101,7 +100,8 @@ class Densities:
             rest = self._inverted(question, directions, value, slopes)
         if rest.any():
             value[rest] = question.values("pdf", times[rest])
-            slopes[rest] = self._walked(question, directions, times[rest])
+            if q:
+                slopes[rest] = self._walked(question, directions, times[rest])
         if self._zero:
             first, bend = self._at_zero(question, directions)
             value, slopes = np.append(first, value), np.vstack([bend, slopes])
@@ -127,7 +127,7 @@ class Densities:
         with np.errstate(under="ignore"):
             factor = np.exp(found.log)
             value[good] = (found.value * factor)[good]
-        for number, group in enumerate(inversion.groups):
+        for number, group in enumerate(inversion.groups if directions.shape[0] else ()):
             here = slice(group.first, group.last)
             mine = (inversion.by[here] == number) & good[here]
             if mine.any():

@@ -90,7 +90,8 @@ class Inference:
         bandwidth : {"median_per_dim", "median"}, float or float64[f]
             See `phasic.inference.svgd.stein_direction`.
         theta_init : float64[p] or float64[n_particles, p], optional
-            Where to start; by default near the most probable theta.
+            From where to search for the most probable theta, around which particles start; or where each
+            particle starts.
         theta_dim : int, optional
             The length of theta, to be checked.
         return_history : bool

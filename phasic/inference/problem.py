@@ -48,6 +48,13 @@ def checked_observations(observed: ArrayLike, discrete: bool) -> Floats:
     return times
 
 
+def _processors() -> int:
+    """Return the number of processors that this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
 class Problem:
     """How likely observations are, as a function of the free parameters.
 
@@ -88,7 +95,8 @@ class Problem:
         if not graph.is_parameterized() and graph.theta is None:
             raise GraphError(
                 "the weights of this graph are plain numbers, so there is nothing to fit; give them as "
-                "vectors of coefficients, or call update_weights([1.0]) first to fit one factor of all of them"
+                "vectors of coefficients, or call update_weights([1.0]) first to fit one factor "
+                "of all of them"
             )
         self.times = checked_observations(observed, self.arrays.discrete)
         self.trace = graph.trace
@@ -150,7 +158,7 @@ class Problem:
 
     def threaded(self, workers: int | None = None) -> Callable[[Callable[..., Any], Floats], list[Any]]:
         """Return a map over rows of free parameters that gives each thread observations of its own."""
-        count = workers or len(os.sched_getaffinity(0))
+        count = workers or _processors()
         while len(self._likelihoods) < count:
             self._likelihoods.append(self._new_likelihood())
 

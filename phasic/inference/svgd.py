@@ -106,6 +106,7 @@ class SVGD(Summaries, Pictures):
         self.is_fitted = self.is_interrupted = False
         self.history: list[Floats] = []
         self.log_density = np.empty(0)
+        self._optimizer = optimizer
         self._optimiser = Optimiser(optimizer, learning_rate, self.n_iterations)
         self._keep = return_history
         self._workers = parallel
@@ -116,8 +117,10 @@ class SVGD(Summaries, Pictures):
     def _start(self, theta_init: ArrayLike | None) -> None:
         """Find the optimum, and set particles and the coordinates in which they move."""
         posterior, problem = self.posterior, self.posterior.problem
-        given = None if theta_init is None else self._given(theta_init)
-        free = posterior.guess if given is None else given.mean(axis=0)
+        free, given = posterior.guess, None
+        if theta_init is not None:
+            given = self._given(theta_init)
+            free = given.mean(axis=0)
         problem.require_possible(free)
         self._optimum = maximise(posterior, posterior.coordinates.x(free))
         if not self._optimum.converged:
@@ -130,23 +133,20 @@ class SVGD(Summaries, Pictures):
                 stacklevel=4,
             )
         self._root = square_root(self._optimum.curvature)
-        if given is None:
-            self._x = self._optimum.x + self._gaussian() @ self._root.T
-        else:
+        if given is not None and len(given) == self.n_particles:
             self._x = posterior.coordinates.x(given)
+        else:
+            self._x = self._optimum.x + self._gaussian() @ self._root.T
         self._remember()
 
     def _given(self, theta_init: ArrayLike) -> Floats:
-        given = np.array(theta_init, np.float64)
+        """Return free parameters, float64[1, f] or float64[n, f]."""
+        given = np.atleast_2d(np.array(theta_init, np.float64))
         p = self.posterior.problem.n_parameters
-        if given.shape == (p,):
-            given = given + np.zeros((self.n_particles, 1))
-            free = self.posterior.problem.chosen(given)
-            return np.asarray(free * np.exp(0.1 * self._random.standard_normal(free.shape)))
-        if given.shape != (self.n_particles, p) or not np.isfinite(given).all():
+        if given.shape not in ((1, p), (self.n_particles, p)) or not np.isfinite(given).all():
             raise GraphError(
-                f"theta_init has shape {given.shape}; pass {p} finite numbers, or {self.n_particles} rows "
-                f"of them"
+                f"theta_init has shape {np.shape(theta_init)}; pass {p} finite numbers, or "
+                f"{self.n_particles} rows of them"
             )
         return self.posterior.problem.chosen(given)
 
@@ -168,7 +168,7 @@ class SVGD(Summaries, Pictures):
         n_iterations: int | None = None,
         show: Callable[[int, float], None] | None = None,
     ) -> SVGD:
-        """Move the particles; can be called again to go on. Ctrl-C ends it with what there is.
+        """Move the particles; call it again to go on. Ctrl-C ends it with what there is.
 
         Parameters
         ----------
@@ -178,6 +178,8 @@ class SVGD(Summaries, Pictures):
             Called with the number of each step and the mean log-density.
         """
         steps = self.n_iterations if n_iterations is None else n_iterations
+        if self.is_fitted or steps != self.n_iterations:  # a schedule anew
+            self._optimiser = Optimiser(self._optimizer, self.learning_rate, steps)
         mapped = self.posterior.problem.threaded(self._workers)
         inverse = np.linalg.inv(self._root)
         u = (self._x - self._optimum.x) @ inverse.T

@@ -138,6 +138,6 @@ def test_bad_input_is_refused_by_name():
         graph.fit([1.0], fixed=[(0, 1.0)])
     with pytest.raises(OptionError, match="level"):
         graph.fit([1.0, 2.0]).intervals(1.5)
+    graph.update_weights([1.0], callback=lambda theta, c: float(theta @ c))
     with pytest.raises(GraphError, match="sums of coefficients"):
-        graph.update_weights([1.0], callback=lambda theta, c: float(theta @ c))
         graph.fit([1.0])

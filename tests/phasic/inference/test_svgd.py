@@ -44,7 +44,7 @@ def test_the_posterior_of_a_rate_is_the_gamma_that_it_has_to_be(rate, n, particl
     graph, times = exponential(rate, n)
     prior = GammaPrior(2.0, 2.0 / rate)
     found = graph.svgd(
-        times, prior=prior, n_particles=particles, n_iterations=50 if particles > 40 else 15, seed=1
+        times, prior=prior, n_particles=particles, n_iterations=50 if particles > 40 else 25, seed=1
     )
     shape, scale = 2.0 + n, 1.0 / (2.0 / rate + times.sum())
     np.testing.assert_allclose(found.theta_mean, shape * scale, rtol=0.002)
@@ -146,7 +146,9 @@ def test_it_can_go_on_and_start_where_it_is_told():
     assert found.is_fitted
     assert len(found.history) == len(found.history_unconstrained) == 11
     np.testing.assert_array_equal(found.history[-1], found.particles)
+    before = found.particles
     found.optimize(5)
+    assert (found.particles != before).all()
     assert (len(found.history), found.log_density.size) == (16, 15)
     start = np.linspace(1.0, 3.0, 12)[:, None]
     again = graph.svgd(times, n_particles=12, n_iterations=0, theta_init=start)
