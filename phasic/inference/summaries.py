@@ -124,4 +124,4 @@ class Summaries(ABC):
         """Return the particles as an ArviZ ``InferenceData``: one chain, in which order means nothing."""
         import arviz
 
-        return arviz.from_dict({"theta": self.particles[None]})
+        return arviz.from_dict(posterior={"theta": self.particles[None]})

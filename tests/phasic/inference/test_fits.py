@@ -141,3 +141,26 @@ def test_bad_input_is_refused_by_name():
     graph.update_weights([1.0], callback=lambda theta, c: float(theta @ c))
     with pytest.raises(GraphError, match="sums of coefficients"):
         graph.fit([1.0])
+
+
+def islands(state):
+    a, b = state
+    if a + b <= 1:
+        return []
+    moves = [
+        ([a - 1, b], [a * (a - 1) / 2, 0.0]),
+        ([a, b - 1], [b * (b - 1), 0.0]),
+        ([a - 1, b + 1], [0.0, a]),
+        ([a + 1, b - 1], [0.0, 2 * b]),
+    ]
+    return [(to, rates) for to, rates in moves if min(to) >= 0 and max(rates) > 0.0]
+
+
+@pytest.mark.slow
+def test_intervals_hold_two_parameters_as_often_as_they_say():
+    graph, truth, inside = Graph(islands, ipv=[4, 0]), np.array([1.0, 0.5]), np.zeros(2)
+    graph.update_weights(truth)
+    for seed in range(50):
+        low, high = graph.fit(graph.sample(300, seed=seed)).intervals(0.95)
+        inside += (low < truth) & (truth < high)
+    assert (inside >= 42).all()  # fewer with probability 1e-3 at a coverage of 0.95

@@ -225,6 +225,17 @@ def test_results_say_the_same_in_every_form(capsys):
     assert "theta[0]" in capsys.readouterr().out
 
 
+def test_arviz_takes_the_particles():
+    arviz = pytest.importorskip("arviz", exc_type=ImportError)
+    graph, times = exponential(2.0, 20)
+    found = graph.svgd(times, n_iterations=2, seed=1)
+    inside = found.to_arviz().posterior["theta"]
+    np.testing.assert_array_equal(inside.to_numpy(), found.particles[None])
+    assert arviz.summary(found.to_arviz(), kind="stats").loc["theta[0]", "mean"] == pytest.approx(
+        found.theta_mean[0], abs=2e-3
+    )
+
+
 def test_pictures_show_every_parameter(tmp_path):
     import matplotlib
 
