@@ -58,7 +58,7 @@ class Model:
     def weights(self, theta: Floats) -> Floats | None:
         """Return the weight of every edge, or None where theta gives one that cannot be."""
         try:
-            return self.arrays.weights(theta)
+            return self.arrays.checked(self.arrays.coefficients @ theta, "theta")
         except ParameterError:
             return None
 

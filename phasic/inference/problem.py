@@ -148,7 +148,8 @@ class Problem:
     def _evaluated(self, likelihood: Likelihood, free: Floats, gradient: bool = True) -> tuple[float, Floats]:
         nothing = np.full(self.n_free, np.nan)
         try:
-            weights = self.arrays.weights(self.theta(free))
+            # Not arrays.weights, which puts theta into words each time: a tenth of an evaluation.
+            weights = self.arrays.checked(self.arrays.coefficients @ self.theta(free), "theta")
         except ParameterError:
             return -np.inf, nothing
         value, by_weight = likelihood(weights, gradient)
