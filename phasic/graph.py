@@ -16,6 +16,7 @@ from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.description import Description
 from phasic.errors import CallbackError, GraphError, ParameterError
+from phasic.inference.graph import Inference
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
@@ -38,6 +39,7 @@ class Graph(
     Probabilities,
     Occupancy,
     Samples,
+    Inference,
     Pictures,
     Sharing,
 ):

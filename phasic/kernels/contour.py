@@ -514,3 +514,111 @@ def spread_back(table_re: Any, table_im: Any, factor: Any, re: Any, im: Any) -> 
             b0 += factor[i] * table_im[p, i]
         re[p] += (a0 + a1) + (a2 + a3)
         im[p] += (b0 + b1) + (b2 + b3)
+
+
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out_re", "out_im"))
+def directional(
+    offsets: Any,
+    to: Any,
+    weights: Any,
+    bounds: Any,
+    lower_offsets: Any,
+    lower_columns: Any,
+    upper_offsets: Any,
+    upper_columns: Any,
+    rewards: Any,
+    alpha: Any,
+    ratio: Any,
+    absorbed: Any,
+    work: Any,
+    exits: Any,
+    lower: Any,
+    upper: Any,
+    inverse: Any,
+    y: Any,
+    x: Any,
+    z_re: Any,
+    z_im: Any,
+    directions: Any,
+    out_re: Any,
+    out_im: Any,
+) -> None:
+    """Fill `out_re` and `out_im` with the derivative of the transform at each z in each direction.
+
+    As `sensitivities`, but every node by itself, summed over edges: few directions serve many times.
+
+    Parameters
+    ----------
+    offsets, ..., z_im
+        As for `sensitivities`.
+    directions : float64[q, m]
+        Change of the untilted weight of every edge.
+    out_re, out_im : float64[q, k]
+    """
+    together = y.shape[1] // 2
+    edge = np.empty(2 * together)
+    for begin in range(0, z_re.size, together):
+        end = min(begin + together, z_re.size)
+        k = end - begin
+        _forward(
+            offsets,
+            to,
+            weights,
+            bounds,
+            lower_offsets,
+            lower_columns,
+            upper_offsets,
+            upper_columns,
+            True,
+            rewards,
+            z_re[begin:end],
+            z_im[begin:end],
+            work,
+            exits,
+            lower,
+            upper,
+            inverse,
+            y,
+        )
+        _backward(
+            offsets,
+            to,
+            weights,
+            bounds,
+            lower_offsets,
+            lower_columns,
+            upper_offsets,
+            upper_columns,
+            alpha,
+            lower,
+            upper,
+            inverse,
+            x,
+            k,
+        )
+        out_re[:, begin:end] = 0.0
+        out_im[:, begin:end] = 0.0
+        for i in range(x.shape[0]):
+            for a in range(offsets[i], offsets[i + 1]):
+                matters = False
+                for q in range(directions.shape[0]):
+                    matters = matters or directions[q, a] != 0.0
+                if not matters:
+                    continue
+                j = to[a]
+                for p in range(k):
+                    re = -y[i, p]
+                    im = -y[i, k + p]
+                    if j < 0:
+                        re += absorbed * ratio[a]
+                    else:
+                        re += ratio[a] * y[j, p]
+                        im += ratio[a] * y[j, k + p]
+                    edge[p] = x[i, p] * re - x[i, k + p] * im
+                    edge[k + p] = x[i, p] * im + x[i, k + p] * re
+                for q in range(directions.shape[0]):
+                    d = directions[q, a]
+                    if d != 0.0:
+                        for p in range(k):
+                            out_re[q, begin + p] += d * edge[p]
+                            out_im[q, begin + p] += d * edge[k + p]

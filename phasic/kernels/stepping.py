@@ -229,3 +229,75 @@ def walk_back(
             ahead[v] = 0.0
             if transient[v]:
                 ahead[v] = before[v]
+
+
+@kernel(writes=("state", "into", "slopes"), little=_FEW)
+def carry(
+    offsets: Any,
+    targets: Any,
+    probabilities: Any,
+    stay: Any,
+    transient: Any,
+    changes: Any,
+    state: Any,
+    into: Any,
+    slopes: Any,
+) -> None:
+    """Follow a chain for ``into.size`` steps, and its derivatives in several directions with it.
+
+    Parameters
+    ----------
+    offsets, targets, probabilities, stay, transient
+        As for `walk`.
+    changes : float64[q, m]
+        Derivative of each one-step probability in each direction; staying changes by as much less.
+    state : float64[n]
+        Where the chain is, in vertices that have edges.
+    into : float64[steps]
+        Filled with the probability of being absorbed by the k-th step.
+    slopes : float64[q, steps]
+        Filled with its derivatives.
+    """
+    n = state.size
+    moved = np.empty(n)
+    bent = np.zeros((changes.shape[0], n))
+    turned = np.empty(n)
+    for k in range(into.size):
+        for q in range(changes.shape[0]):
+            arrived = 0.0
+            for v in range(n):
+                turned[v] = bent[q, v] * stay[v]
+            for v in range(n):
+                mass = state[v]
+                rise = bent[q, v]
+                if not transient[v] or (mass == 0.0 and rise == 0.0):
+                    continue
+                for a in range(offsets[v], offsets[v + 1]):
+                    u = targets[a]
+                    more = mass * changes[q, a]
+                    part = rise * probabilities[a] + more
+                    turned[v] -= more
+                    if transient[u]:
+                        turned[u] += part
+                    else:
+                        arrived += part
+            slopes[q, k] = arrived
+            for v in range(n):
+                bent[q, v] = turned[v]
+        arrived = 0.0
+        for v in range(n):
+            moved[v] = state[v] * stay[v]
+        for v in range(n):
+            mass = state[v]
+            if mass == 0.0 or not transient[v]:
+                continue
+            for a in range(offsets[v], offsets[v + 1]):
+                u = targets[a]
+                part = mass * probabilities[a]
+                if transient[u]:
+                    moved[u] += part
+                else:
+                    arrived += part
+        into[k] = arrived
+        for v in range(n):
+            state[v] = moved[v]

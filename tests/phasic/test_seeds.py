@@ -6,6 +6,7 @@ import json
 import logging
 import sys
 import threading
+from importlib.util import find_spec
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -56,6 +57,7 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
         "clean up": 13,
         "remove": 14,
         "log": 15,
+        "fit": 16,
     }
     tutorial = cells("caching.txt")
     assert len(tutorial) == len(names)
@@ -65,6 +67,8 @@ def test_the_caching_tutorial_runs_as_printed(run, caplog):
             run.session["coalescent_5_samples"] = with_ipv([5, 0, 0, 0, 0])(
                 run.session["coalescent"].__wrapped__
             )
+        if name == "fit" and find_spec("optax") is None:
+            continue
         if name == "log":
             with caplog.at_level(logging.DEBUG):
                 run(tutorial[place])
@@ -163,3 +167,11 @@ def test_the_hub_tutorial_runs_over_http(run):
         web.server.server_close()
     assert said[4:8] == [PULLED, "expectation: 1.6\n", "pull_cache for n=4: False\n", VERIFIED]
     assert sum(path.endswith(".bin") for path in web.asked) == 2
+    if "fit" not in said:
+        return
+    assert [line.partition(":")[0] for line in said["fit"].splitlines()] == [
+        "First SVGD run",
+        "Second SVGD run",
+    ]
+    for found in (run.session["svgd1"], run.session["svgd2"]):
+        assert abs(found.theta_mean[0] - 7.0) < 5 * found.theta_std[0] < 2.0

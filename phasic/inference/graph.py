@@ -1,0 +1,242 @@
+"""What a graph offers for fitting its parameters; everything heavy is imported when it is asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, cast
+
+from numpy.typing import ArrayLike
+
+if TYPE_CHECKING:
+    from phasic.graph import Graph
+    from phasic.inference.likelihood_fit import Fit
+    from phasic.inference.matching import Matched
+    from phasic.inference.problem import Problem
+    from phasic.inference.svgd import SVGD
+
+Fixed = Iterable[tuple[int, float]]
+Tied = Iterable[Sequence[int]]
+
+
+class Inference:
+    """Parameters from data, and graphs as functions of JAX."""
+
+    @staticmethod
+    def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
+        """Return the density as a function of JAX, ``f(theta, times)``; see `phasic.differentiable`."""
+        from phasic import differentiable
+
+        return differentiable.pmf_from_graph(graph, discrete)
+
+    @staticmethod
+    def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
+        """Return raw moments as a function of JAX, ``f(theta)``; see `phasic.differentiable`."""
+        from phasic import differentiable
+
+        return differentiable.moments_from_graph(graph, nr_moments)
+
+    @staticmethod
+    def pmf_and_moments_from_graph(
+        graph: Graph, nr_moments: int = 2, discrete: bool | None = None
+    ) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """Return both as one function, ``f(theta, times) -> (pdf, moments)``."""
+        from phasic import differentiable
+
+        return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete)
+
+    def svgd(
+        self,
+        observed_data: ArrayLike,
+        discrete: bool | None = None,
+        prior: Any = None,
+        n_particles: int | None = None,
+        n_iterations: int = 1000,
+        optimizer: Any = "adam",
+        learning_rate: Any = None,
+        bandwidth: Any = "median_per_dim",
+        theta_init: ArrayLike | None = None,
+        theta_dim: int | None = None,
+        return_history: bool = True,
+        seed: int | None = None,
+        verbose: bool = False,
+        progress: bool = True,
+        positive_params: bool = True,
+        param_transform: str | None = None,
+        fixed: Fixed | None = None,
+        tied: Tied | None = None,
+        parallel: int | None = None,
+    ) -> SVGD:
+        """Return particles that look like the posterior of theta, by Stein variational gradient descent.
+
+        The graph is not changed.
+
+        Parameters
+        ----------
+        observed_data : array_like
+            Absorption times, or in a discrete graph numbers of steps.
+        discrete : bool, optional
+            What the graph is, to be checked.
+        prior : optional
+            One of `phasic.inference.priors` for every parameter, a list with one each (None for a fixed
+            parameter), or a function of JAX of theta. By default log-Gaussian and very wide, see
+            `phasic.inference.posterior.Posterior`.
+        n_particles : int, optional
+            By default 20 for each free parameter.
+        n_iterations : int
+        optimizer : str or optimiser of optax
+        learning_rate : float or schedule of optax, optional
+            By default it falls from 0.1 to nothing as half a cosine. The unit is a standard deviation of
+            the posterior.
+        bandwidth : {"median_per_dim", "median"}, float or float64[f]
+            See `phasic.inference.svgd.stein_direction`.
+        theta_init : float64[p] or float64[n_particles, p], optional
+            From where to search for the most probable theta, around which particles start; or where each
+            particle starts.
+        theta_dim : int, optional
+            The length of theta, to be checked.
+        return_history : bool
+            Keep the particles of every step.
+        seed : int, optional
+            The same seed gives the same particles.
+        verbose : bool
+            Print the summary in the end.
+        progress : bool
+            Show a bar where somebody can see it.
+        positive_params : bool
+            Parameters are positive.
+        param_transform : {"log", "softplus"}, optional
+            By what positive parameters are seen as any numbers.
+        fixed : iterable of (int, float)
+            Parameters that are known.
+        tied : iterable of iterable of int
+            Groups of parameters that share one value.
+        parallel : int, optional
+            Number of threads; by default that of processors.
+
+        Returns
+        -------
+        phasic.inference.svgd.SVGD
+
+        Raises
+        ------
+        GraphError
+            An observation is missing, negative or impossible, or the graph has no parameters.
+        OptionError
+            A setting is not what it has to be, or optax is not installed.
+
+        Examples
+        --------
+        >>> from phasic import Graph
+        >>> graph = Graph(lambda state: [([state[0] - 1], [1.0])] if state[0] else [], ipv=[1])
+        >>> graph.update_weights([7.0])
+        >>> found = graph.svgd(graph.sample(1000, seed=1), n_iterations=50, seed=1)
+        >>> bool(abs(found.theta_mean[0] - 7.0) < 0.7)
+        True
+        """
+        from phasic.inference.posterior import Posterior
+        from phasic.inference.progress import shown
+        from phasic.inference.svgd import SVGD
+
+        problem = self._problem(observed_data, discrete, theta_dim, fixed, tied)
+        found = SVGD(
+            Posterior(problem, prior, positive_params, param_transform),
+            n_particles=n_particles,
+            n_iterations=n_iterations,
+            optimizer=optimizer,
+            learning_rate=learning_rate,
+            bandwidth=bandwidth,
+            theta_init=theta_init,
+            seed=seed,
+            return_history=return_history,
+            parallel=parallel,
+        )
+        with shown(progress, found.n_iterations) as show:
+            found.optimize(show=show)
+        if verbose:
+            found.summary()
+        return found
+
+    def fit(
+        self,
+        observed_data: ArrayLike,
+        theta_init: ArrayLike | None = None,
+        fixed: Fixed | None = None,
+        tied: Tied | None = None,
+        positive_params: bool = True,
+    ) -> Fit:
+        """Return the maximum likelihood estimate of theta with standard errors; the graph is not changed.
+
+        Parameters as for `svgd`; the search starts from `theta_init`, float64[p].
+
+        Raises
+        ------
+        GraphError
+            An observation is missing, negative or impossible, or the graph has no parameters.
+
+        Examples
+        --------
+        >>> from phasic import Graph
+        >>> graph = Graph(lambda state: [([state[0] - 1], [1.0])] if state[0] else [], ipv=[1])
+        >>> found = graph.fit([0.1, 0.2, 0.3])
+        >>> found.theta.round(9).tolist(), round(float(found.std[0]), 5)
+        ([5.0], 2.88675)
+        """
+        from phasic.inference import likelihood_fit
+
+        problem = self._problem(observed_data, None, None, fixed, tied)
+        return likelihood_fit.fit(problem, positive_params, theta_init)
+
+    def method_of_moments(
+        self,
+        observed_data: ArrayLike,
+        nr_moments: int | None = None,
+        fixed: Fixed | None = None,
+        theta_dim: int | None = None,
+        theta_init: ArrayLike | None = None,
+        std_multiplier: float = 2.0,
+        discrete: bool | None = None,
+        weighted: bool = True,
+        tied: Tied | None = None,
+    ) -> Matched:
+        """Return the theta at which the model has the moments of the data; the graph is not changed.
+
+        Parameters
+        ----------
+        observed_data, fixed, theta_dim, theta_init, discrete, tied
+            As for `svgd`.
+        nr_moments : int, optional
+            By default as many as there are free parameters.
+        std_multiplier : float
+            How many standard errors wide the returned priors are.
+        weighted : bool
+            Let moments count by how well the data know them.
+
+        Examples
+        --------
+        >>> from phasic import Graph
+        >>> graph = Graph(lambda state: [([state[0] - 1], [1.0])] if state[0] else [], ipv=[1])
+        >>> graph.method_of_moments([0.1, 0.2, 0.3]).theta.round(9).tolist()
+        [5.0]
+        """
+        from phasic.inference import matching
+
+        problem = self._problem(observed_data, discrete, theta_dim, fixed, tied)
+        return matching.method_of_moments(problem, nr_moments, theta_init, std_multiplier, weighted)
+
+    def _problem(
+        self,
+        observed: ArrayLike,
+        discrete: bool | None,
+        theta_dim: int | None,
+        fixed: Fixed | None,
+        tied: Tied | None,
+    ) -> Problem:
+        from phasic.errors import GraphError, ParameterError
+        from phasic.inference.problem import Problem
+
+        graph = cast("Graph", self)
+        if discrete is not None and bool(discrete) != graph.is_discrete:
+            raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
+        if theta_dim is not None and theta_dim != graph.param_length():
+            raise ParameterError(f"theta_dim is {theta_dim}, but theta has length {graph.param_length()}")
+        return Problem(graph, observed, fixed, tied)

@@ -1,0 +1,27 @@
+"""A bar for steps of a search, where somebody can see it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from phasic.progress import _is_watched
+
+
+@contextmanager
+def shown(wanted: bool, n_steps: int) -> Iterator[Callable[[int, float], None] | None]:
+    """Lend a function of step and log-density that moves a bar of tqdm; None where there is none."""
+    try:
+        if not (wanted and _is_watched()):
+            raise ImportError
+        from tqdm.auto import tqdm  # type: ignore[import-untyped]
+    except ImportError:
+        yield None
+        return
+    with tqdm(total=n_steps, desc="svgd", unit=" steps", dynamic_ncols=True, leave=False) as bar:
+
+        def show(step: int, log_density: float) -> None:
+            bar.set_postfix_str(f"log-density {log_density:.6g}", refresh=False)
+            bar.update(step - bar.n)
+
+        yield show

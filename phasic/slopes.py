@@ -1,0 +1,243 @@
+"""Densities at given times, and their derivatives in a few directions of the weights.
+
+`phasic.likelihood` goes the other way: one number, and its derivative by every weight.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from phasic.arrays import Floats
+from phasic.contour import hyperbola
+from phasic.density import Question
+from phasic.errors import GraphError, PhasicError
+from phasic.inversion import TOLERANCE, Group, Inversion, Observed
+from phasic.replay import Factors, checked_weights
+from phasic.tilting import Tilted
+from phasic.trace import Trace
+from phasic.uniformisation import Chain, first_guess
+
+_MANY = 8  # times for which an inversion pays in any case
+_MOST_VISITS = 2e11  # to edges, in walking
+
+
+class Sloped(NamedTuple):
+    """Values, and how they change.
+
+    Attributes
+    ----------
+    value : float64[k]
+    slopes : float64[k, q]
+        Derivative of each value in each direction.
+    """
+
+    value: Floats
+    slopes: Floats
+
+
+class Densities:
+    """Densities of one graph at given times, to be asked for at weight after weight.
+
+    Parameters
+    ----------
+    trace : Trace
+        Recorded from the graph.
+    alpha : float64[n]
+        Initial probability of each vertex.
+    times : float64[k]
+        Absorption times, or numbers of steps.
+    discrete : bool
+        Weights are one-step probabilities.
+
+    Raises
+    ------
+    GraphError
+        A time is negative or not finite.
+    """
+
+    def __init__(self, trace: Trace, alpha: Floats, times: ArrayLike, discrete: bool = False) -> None:
+        self._times = np.array(times, dtype=np.float64).ravel()
+        if not (np.isfinite(self._times) & (self._times >= 0.0)).all():
+            raise GraphError("densities were asked for at times that are negative or not finite")
+        self._trace, self._alpha, self._discrete = trace, np.asarray(alpha, np.float64), discrete
+        distinct, self._place = np.unique(self._times, return_inverse=True)
+        self._zero = bool(distinct.size and distinct[0] == 0.0)
+        self._observed = Observed(distinct[1:] if self._zero else distinct)
+        self._source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
+        chain = Chain.reached(
+            trace.offsets, trace.targets, np.ones(trace.targets.size), self._alpha, discrete
+        )
+        self._reached = np.zeros(trace.n_vertices, np.bool_)
+        self._reached[chain.vertices] = True
+
+    def values(self, weights: ArrayLike) -> Floats:
+        """Return the density at each time, float64[k]."""
+        return self(weights, np.empty((0, self._trace.targets.size))).value
+
+    def __call__(self, weights: ArrayLike, directions: Floats) -> Sloped:
+        """Return the density at each time and its derivatives in the rows of `directions`, float64[q, m].
+
+        Raises
+        ------
+        ParameterError
+            A weight is negative or not finite.
+        PhasicError
+            Derivatives are out of reach: too many jumps of a chain that turns in circles.
+        """
+        question = Question(self._trace, checked_weights(self._trace, weights), self._alpha, self._discrete)
+        times, q = self._observed.times, directions.shape[0]
+        value, slopes = np.zeros(times.size), np.zeros((times.size, q))
+        rest: NDArray[np.bool_] = np.ones(times.size, np.bool_)
+        if (
+            not self._discrete
+            and question.clock_is_moderate
+            and times.size
+            and (times.size >= _MANY or question.worth_inverting(times))
+        ):
+            rest = self._inverted(question, directions, value, slopes)
+        if rest.any():
+            value[rest] = question.values("pdf", times[rest])
+            if q:
+                slopes[rest] = self._walked(question, directions, times[rest])
+        if self._zero:
+            first, bend = self._at_zero(question, directions)
+            value, slopes = np.append(first, value), np.vstack([bend, slopes])
+        return Sloped(value[self._place], slopes[self._place])
+
+    def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
+        absorbing = self._trace.position < 0
+        if self._discrete:
+            return float(self._alpha[absorbing].sum()), np.zeros(directions.shape[0])
+        share = np.where(absorbing[self._trace.targets], self._alpha[self._source], 0.0)
+        return float(share @ question.weights), directions @ share
+
+    def _inverted(
+        self, question: Question, directions: Floats, value: Floats, slopes: Floats
+    ) -> NDArray[np.bool_]:
+        """Fill in what inversion finds; return what is left."""
+        tilted = Tilted.not_at_all(self._trace.rows, question.weights, self._alpha, self._reached)
+        halfwidth = self._trace.rows.halfwidth(tilted.base)
+        inversion = Inversion(tilted, halfwidth, self._observed, "pdf", TOLERANCE)
+        found = inversion.answer()
+        good = (found.value > 0.0) & (found.error <= TOLERANCE * found.value)
+        by_position = np.ascontiguousarray(directions[:, self._trace.rows.edge])
+        with np.errstate(under="ignore"):
+            factor = np.exp(found.log)
+            value[good] = (found.value * factor)[good]
+        for number, group in enumerate(inversion.groups if directions.shape[0] else ()):
+            here = slice(group.first, group.last)
+            mine = (inversion.by[here] == number) & good[here]
+            if mine.any():
+                bent = self._bent(group, by_position)
+                with np.errstate(under="ignore"):
+                    slopes[here][mine] = (bent * factor[here]).T[mine]
+        return ~good
+
+    def _bent(self, group: Group, by_position: Floats) -> Floats:
+        """Return the derivatives of the values of a group, float64[q, last - first]."""
+        from phasic.kernels.contour import collect, directional
+
+        tilted, rows, q = group.tilted, group.tilted.rows, by_position.shape[0]
+        re, im = np.empty((q, group.z.size)), np.empty((q, group.z.size))
+        system = (rows.offsets, rows.to, tilted.weights, *rows.components)
+        with rows.room(keep=True) as room:
+            directional(
+                *(*system, tilted.exits, tilted.alpha, tilted.ratio, 1.0, *room),
+                *(group.z.real.copy(), group.z.imag.copy(), by_position, re, im),
+            )
+        longest = float(self._observed.times[group.last - 1])
+        _, factors = hyperbola(group.ratio, group.sector)
+        terms = (re + 1j * im) * factors / longest
+        table = self._observed.table(group.first, group.last, longest, group.ratio, group.sector)
+        out, doubt = np.empty((q, group.last - group.first)), np.empty(group.last - group.first)
+        for row, bent in zip(terms, out, strict=True):
+            collect(*table, row.real.copy(), row.imag.copy(), bent, doubt)
+        return out
+
+    def _walked(self, question: Question, directions: Floats, times: Floats) -> Floats:
+        """Return derivatives at `times` by following them step by step, float64[k, q]."""
+        from phasic.kernels.stepping import carry, mix
+
+        trace = self._trace
+        itself = self._source == trace.targets
+        moving = np.where(itself, 0.0, question.weights)
+        leave = np.bincount(self._source, moving, trace.n_vertices)
+        clock = 1.0 if self._discrete else float(leave.max())
+        if clock == 0.0:
+            return np.zeros((times.size, directions.shape[0]))
+        last = float(times.max())
+        steps = int(last) if self._discrete else first_guess(clock * times) + trace.n_vertices
+        if float(steps) * trace.targets.size * (1.0 + directions.shape[0]) > _MOST_VISITS:
+            raise PhasicError(
+                f"the {trace.order.size} states jump up to {float(steps):.2g} times until {last:g}, too "
+                f"often to follow for derivatives; leave out late times"
+            )
+        changes = np.where(itself, 0.0, directions) / clock
+        transient = trace.position >= 0
+        state = np.where(transient, self._alpha, 0.0)
+        into, slopes = np.empty(steps), np.empty((directions.shape[0], steps))
+        stay = np.maximum(0.0, 1.0 - leave / clock)
+        jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)
+        carry(*jumps, changes, state, into, slopes)
+        out = np.zeros((times.size, directions.shape[0]))
+        if self._discrete:
+            whole = times == np.floor(times)
+            out[whole] = slopes[:, times[whole].astype(np.int64) - 1].T
+        else:
+            for number, row in enumerate(slopes):
+                mixed = np.empty(times.size)
+                mix(clock * times, row, mixed)
+                out[:, number] = clock * mixed
+        return out
+
+
+def moment_slopes(
+    factors: Factors, alpha: Floats, directions: Floats, k: int, discrete: bool = False
+) -> tuple[Floats, Floats]:
+    """Return the first `k` raw moments of the absorption time and their derivatives, float64[k, q].
+
+    What solves ``(-S) m = b`` changes by the solution for ``b' + S' m``, so that every direction takes one
+    more solve for each moment.
+
+    Raises
+    ------
+    AbsorptionError
+        Absorption is not certain.
+    """
+    from math import comb
+
+    trace = factors.trace
+    factors.require_absorption(alpha)
+    source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
+    absorbing, starts = trace.position < 0, alpha > 0.0
+    n, q = trace.n_vertices, directions.shape[0]
+
+    def solved(right: Floats) -> Floats:
+        right[absorbing] = 0.0
+        return np.where(factors.stuck, 0.0, factors.solve(right))
+
+    def worth(m: Floats, direction: Floats) -> Floats:
+        return np.asarray(np.bincount(source, direction * (m[trace.targets] - m[source]), n), np.float64)
+
+    seen = [np.where(absorbing, 0.0, 1.0)]  # of each order so far: m, or P m for a discrete chain
+    bent = [np.zeros((q, n))]
+    raw, slopes = np.empty(k), np.empty((k, q))
+    for j in range(1, k + 1):
+        share = [comb(j, i) for i in range(j)] if discrete else [0] * (j - 1) + [j]
+        right = sum((s * m for s, m in zip(share, seen, strict=True)), np.zeros(n))
+        turned = sum((s * m for s, m in zip(share, bent, strict=True)), np.zeros((q, n)))
+        moment = solved(right.copy())
+        change = np.empty((q, n))
+        for i, direction in enumerate(directions):
+            change[i] = solved(turned[i] + worth(moment, direction))
+        raw[j - 1], slopes[j - 1] = alpha[starts] @ moment[starts], change[:, starts] @ alpha[starts]
+        if discrete:  # P m is m less what was solved for
+            seen.append(np.where(absorbing, 0.0, moment - right))
+            bent.append(np.where(absorbing, 0.0, change - turned))
+        else:
+            seen.append(moment)
+            bent.append(change)
+    return raw, slopes
