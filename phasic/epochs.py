@@ -162,7 +162,7 @@ class EpochGraph(Graph):
             "are moments, covariances, densities, distributions, state probabilities and sojourn times"
         )
 
-    as_matrices = _refuse
+    as_matrices = push_cache = _refuse
     expected_waiting_time = _refuse
     reward_transform = _refuse
     reward_transform_discrete = _refuse

@@ -223,7 +223,8 @@ LIKE_ANY_GRAPH = {
     *("index_of", "states", "state_length", "edges_length", "param_length", "is_parameterized"),
     *("parameterized", "is_acyclic", "clone", "copy", "from_arrays", "from_matrices", "weight_of"),
     *("update_weights", "update_ipv", "add_epoch", "changing", "scc_decomposition", "validate"),
-    *("absorbing_state_rewards", "from_serialized", "plot", "plot_scc_decomp"),
+    *("absorbing_state_rewards", "from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
+    *("pmf_from_graph", "moments_from_graph", "pmf_and_moments_from_graph"),  # of the graph they are given
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
 }
 OF_THEIR_OWN = {
@@ -251,6 +252,10 @@ REFUSED = {
     "distribution_context": ((),),
     "expectation_gradient": ((),),
     "moments_gradient": ((1,),),
+    "fit": (([1.0, 2.0],),),
+    "svgd": (([1.0, 2.0],),),
+    "method_of_moments": (([1.0, 2.0],),),
+    "push_cache": ((),),
     "sample": ((1,),),
     "sample_multivariate": ((1, [[1.0]]),),
     "sample_path": ((),),
