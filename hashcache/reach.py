@@ -34,6 +34,7 @@ _PLAIN = frozenset(
 _CODE = (type, types.FunctionType, types.BuiltinFunctionType, types.ModuleType)
 _DEEPEST = 20
 _MOST_HELD = 100_000
+_OWN = __name__.partition(".")[0]
 
 Where = tuple[int | None, str, object]  # number of the owner, and how paths call a part of it
 
@@ -311,7 +312,11 @@ def _held_by(value: object) -> Iterator[object]:
     while pending:
         held = pending.pop()
         parts = gc.get_referents(held)
-        if _is_array_of_objects(held):
+        if (
+            type(held).__module__.partition(".")[0] == _OWN
+        ):  # a cached function holds all that its cache keeps
+            parts = [vars(held)] if hasattr(held, "__wrapped__") else []
+        elif _is_array_of_objects(held):
             parts = held.ravel().tolist()  # type: ignore[attr-defined]
         for part in parts:
             if type(part) in ATOMS or id(part) in seen or isinstance(part, (*_CODE, types.FrameType)):

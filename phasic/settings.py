@@ -67,7 +67,7 @@ _current = Settings()
 
 def reset_config() -> Configured:
     """Give every setting its first value again, but for ``verbose`` and the directory; a context as well."""
-    return configure(**{name: value for name, value in asdict(Settings()).items() if name != "cache_dir"})
+    return Configured({name: value for name, value in asdict(Settings()).items() if name != "cache_dir"})
 
 
 def get_config() -> Settings:

@@ -21,6 +21,7 @@ from hypothesis import given, reject
 from hypothesis import strategies as st
 
 from hashcache import Cache, ConvertingCodec, MutationWarning, StoreWarning, UncacheableWarning, hashcache
+from hashcache import reach as reach_module
 from hashcache.recent import MISS
 
 
@@ -217,6 +218,30 @@ def test_nested_calls_repeat_what_the_inner_ones_repeat():
         assert x == list(range(times))
     assert inner.stats() == {"hits": 3, "misses": 3}
     assert outer.stats() == {"hits": 1, "misses": 3}
+
+
+def test_a_captured_cached_function_is_not_what_its_cache_holds(monkeypatch):
+    @hashcache(mutation="replay")
+    def inner(x):
+        x.append(len(x))
+
+    @hashcache(mutation="replay")
+    def outer(x):
+        inner(x)
+
+    @hashcache
+    def other(n):
+        return n
+
+    outer([])
+    monkeypatch.setattr(reach_module, "_MOST_HELD", 1000)
+    for n in range(500):  # each leaves several objects in the memory of the cache
+        other(n)
+    x = [1, 2]
+    outer(x)
+    assert x == [1, 2, 2]
+    assert outer.stats()["misses"] == 2
+    assert "uncacheable" not in outer.stats()
 
 
 def test_an_exception_half_way_stores_and_repeats_nothing():

@@ -58,7 +58,8 @@ def test_the_transform_is_the_integral_of_the_density(arrays, s):
     graph = Graph.from_arrays(arrays)
     scale = graph.expectation() + 1.0
     integral = quad(lambda u: math.exp(-s * u * scale) * graph.pdf(u * scale) * scale, 0, 40.0, limit=200)[0]
-    assert laplace(graph, s) == pytest.approx(integral, abs=1e-6)
+    rest = math.exp(-s * 40.0 * scale) * graph.survival(40.0 * scale)  # at most, of all that comes later
+    assert integral - 1e-6 <= laplace(graph, s) <= integral + rest + 1e-6
 
 
 @few

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from edits import Edited, by_hand, chosen, generated
+from program_edits import Edited, by_hand, chosen, generated
 
 RUNNER = Path(__file__).with_name("run_edits.py")
 
