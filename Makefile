@@ -12,7 +12,7 @@ test: .venv/test/ready          ## the test suite
 	.venv/test/bin/python -m pytest -n 2
 
 slow: .venv/test/ready          ## the thorough runs: long hypothesis searches, many processes
-	.venv/test/bin/python -m pytest -n 2 -m slow
+	HASHCACHE_NEW_EXAMPLES=1 .venv/test/bin/python -m pytest -n 2 -m "slow or not bench"
 
 bench: .venv/test/ready         ## speed against named alternatives, as ratios
 	.venv/test/bin/python -m pip install --quiet --editable '.[bench]'

@@ -14,8 +14,12 @@ from hypothesis import HealthCheck, settings
 from hashcache import Cache, hashcache
 from hashcache.statistics import Statistics
 
+# The same examples in every run, so that a failure is of what was changed; `make slow` draws new ones.
 settings.register_profile(
-    "suite", deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture]
+    "suite",
+    deadline=None,
+    derandomize="HASHCACHE_NEW_EXAMPLES" not in os.environ,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.function_scoped_fixture],
 )
 settings.load_profile("suite")
 
