@@ -30,7 +30,7 @@ class Progress:
             if time.perf_counter() < self._begin:
                 return
             self._begin = float("inf")  # asked once
-            if not _is_watched():
+            if not is_watched():
                 return
             try:
                 from tqdm.auto import tqdm  # type: ignore[import-untyped]
@@ -43,7 +43,7 @@ class Progress:
         self._bar.update(explored - self._bar.n)
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
     """Return whether standard error is a terminal, or this is a notebook."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
     return sys.stderr.isatty() or getattr(shell, "kernel", None) is not None

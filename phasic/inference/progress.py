@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from phasic.progress import _is_watched
+from phasic.progress import is_watched
 
 
 @contextmanager
 def shown(wanted: bool, n_steps: int) -> Iterator[Callable[[int, float], None] | None]:
     """Lend a function of step and log-density that moves a bar of tqdm; None where there is none."""
     try:
-        if not (wanted and _is_watched()):
+        if not (wanted and is_watched()):
             raise ImportError
         from tqdm.auto import tqdm  # type: ignore[import-untyped]
     except ImportError:
