@@ -19,7 +19,7 @@ def directory() -> Path:
         return Path(chosen).expanduser()
     from phasic.layers import GRAPHS
 
-    return GRAPHS.cache.location / "jax"
+    return Path(GRAPHS.cache.jax_cache.folder)
 
 
 def use(folder: Path, least_seconds: float) -> None:
