@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -18,6 +19,16 @@ from subjects import SUBJECTS, Report, Subject
 from hashcache import Cache
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")
+
+
+@pytest.fixture(autouse=True)
+def without_callbacks_of_others() -> Iterator[None]:
+    """Python loses an interrupt that comes while a collection calls back, as JAX is where it is loaded."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = kept
+
 
 BY_NAME = {subject.name: subject for subject in SUBJECTS}
 SHORT: dict[str, Callable[[Path], Report]] = {
