@@ -312,9 +312,8 @@ def _held_by(value: object) -> Iterator[object]:
     while pending:
         held = pending.pop()
         parts = gc.get_referents(held)
-        if (
-            type(held).__module__.partition(".")[0] == _OWN
-        ):  # a cached function holds all that its cache keeps
+        # A cached function holds its cache, and so all that this keeps; what it stands for is its function.
+        if type(held).__module__.partition(".")[0] == _OWN:
             parts = [vars(held)] if hasattr(held, "__wrapped__") else []
         elif _is_array_of_objects(held):
             parts = held.ravel().tolist()  # type: ignore[attr-defined]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from phasic import moments as algorithm
 from phasic.arrays import Floats, GraphArrays
 from phasic.errors import AbsorptionError, GraphError, ParameterError, PhasicError
 from phasic.replay import factorise
@@ -105,19 +106,25 @@ class Model:
 
     def moments(self, theta: Floats, k: int) -> Floats:
         """Return the first `k` raw moments, float64[k]; not numbers where theta cannot be."""
-        return self.moment_slopes(theta, k, derivatives=False)[0]
-
-    def moment_slopes(self, theta: Floats, k: int, derivatives: bool = True) -> Answer:
-        """Return the first `k` raw moments and their derivatives by theta, float64[k, p]."""
         weights = self.weights(theta)
-        directions = self._directions if derivatives else self._directions[:0]
         if weights is None:
-            return np.full(k, np.nan), np.full((k, directions.shape[0]), np.nan)
+            return np.full(k, np.nan)
         factors = factorise(self.trace, weights)
         try:
-            return moment_slopes(factors, self.arrays.alpha, directions, k, self.arrays.discrete)
+            return np.array(algorithm.moments(factors, self.arrays.alpha, k, discrete=self.arrays.discrete))
         except AbsorptionError:
-            return np.full(k, np.inf), np.full((k, directions.shape[0]), np.nan)
+            return np.full(k, np.inf)
+
+    def moment_slopes(self, theta: Floats, k: int) -> Answer:
+        """Return the first `k` raw moments and their derivatives by theta, float64[k, p]."""
+        weights = self.weights(theta)
+        if weights is None:
+            return np.full(k, np.nan), np.full((k, self.n_parameters), np.nan)
+        factors = factorise(self.trace, weights)
+        try:
+            return moment_slopes(factors, self.arrays.alpha, self._directions, k, self.arrays.discrete)
+        except AbsorptionError:
+            return np.full(k, np.inf), np.full((k, self.n_parameters), np.nan)
 
 
 def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:

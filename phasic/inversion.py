@@ -85,11 +85,12 @@ class Observed:
             times = self.times[first:last] / longest
             found = np.empty((nodes.size, times.size)), np.empty((nodes.size, times.size))
             exponentials(times, nodes.real.copy(), nodes.imag.copy(), *found)
-            while (
-                self._tables
-                and sum(a.size for a, _ in self._tables.values()) + times.size * nodes.size > _KEPT
-            ):
-                self._tables.pop(next(iter(self._tables)))
+            kept = sum(a.size for a, _ in list(self._tables.values()))  # other threads ask too
+            for oldest in list(self._tables):
+                if kept + found[0].size <= _KEPT:
+                    break
+                gone = self._tables.pop(oldest, None)
+                kept -= 0 if gone is None else gone[0].size
             self._tables[key] = found
         return found
 

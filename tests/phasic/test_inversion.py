@@ -1,3 +1,5 @@
+from concurrent.futures import ThreadPoolExecutor
+
 import mpmath
 import numpy as np
 import oracle
@@ -5,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasic import elimination, uniformisation
+from phasic import elimination, inversion, uniformisation
 from phasic.density import Question
 from phasic.inversion import FAIR, TOLERANCE, Inversion, Observed
 from phasic.likelihood import Likelihood
@@ -219,3 +221,20 @@ def test_what_is_too_early_for_an_inversion_is_not_taken_for_zero():
     asked = question(oracle.erlang(1, 2.0))
     times = 10.0 ** -np.arange(10.0, 305.0, 10.0)
     np.testing.assert_allclose(asked.logarithm("cdf", times), np.log(-np.expm1(-2.0 * times)), rtol=1e-13)
+
+
+def test_threads_may_share_the_tables_of_one_set_of_observations(monkeypatch):
+    monkeypatch.setattr(inversion, "_KEPT", 2000)  # a few of them, so that each has to make room
+    observed = Observed(np.linspace(1.0, 2.0, 20))
+    ratios = [2.0**power for power in range(1, 9)]
+    alone = {ratio: observed.table(0, 20, 2.0, ratio, 0.2) for ratio in ratios}
+
+    def ask(seed):
+        for ratio in np.random.default_rng(seed).choice(ratios, 60):
+            for found, expected in zip(observed.table(0, 20, 2.0, ratio, 0.2), alone[ratio], strict=True):
+                np.testing.assert_array_equal(found, expected)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(ask, range(8)))
+    last, _ = observed.table(0, 20, 2.0, 1024.0, 0.2)
+    assert sum(re.size for re, _ in observed._tables.values()) <= max(2000, last.size)
