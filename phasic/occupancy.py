@@ -3,43 +3,17 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from numpy.typing import ArrayLike
-
-from phasic.arrays import Floats, GraphArrays
+from phasic.distribution import Distribution
 from phasic.errors import GraphError
 
 if TYPE_CHECKING:
     from phasic.stepping_context import DistributionContext
-    from phasic.trace import Trace
 
 
-class Occupancy(ABC):
+class Occupancy(Distribution):
     """Expected time spent in each vertex up to a time."""
-
-    @property
-    @abstractmethod
-    def arrays(self) -> GraphArrays:
-        """The graph as read-only arrays."""
-
-    @property
-    @abstractmethod
-    def weights(self) -> Floats:
-        """The weight of every edge at the current theta, float64[m]."""
-
-    @property
-    @abstractmethod
-    def trace(self) -> Trace:
-        """The recorded plan of elimination."""
-
-    @abstractmethod
-    def expected_sojourn_time(self, rewards: ArrayLike = ()) -> list[float]:
-        """Return the expected total time in each vertex."""
-
-    @abstractmethod
-    def _startable(self) -> GraphArrays: ...
 
     def accumulated_visiting_time(self, t: float, granularity: int = 0) -> list[float]:
         """Return the expected time spent in each vertex up to time `t`.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -11,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats, GraphArrays
+from phasic.distribution import Distribution
 from phasic.errors import AbsorptionError, GraphError
 
 if TYPE_CHECKING:
     from phasic.sampling import Path, Walks
 
 
-class Samples(ABC):
+class Samples(Distribution):
     """Random draws from a graph.
 
     Every method takes ``seed=``, a number from which a generator is made, or ``rng=``, a
@@ -31,22 +31,6 @@ class Samples(ABC):
     """
 
     _walks: tuple[GraphArrays, Floats, Walks] | None = None
-
-    @property
-    @abstractmethod
-    def arrays(self) -> GraphArrays:
-        """The graph as read-only arrays."""
-
-    @property
-    @abstractmethod
-    def weights(self) -> Floats:
-        """The weight of every edge at the current theta, float64[m]."""
-
-    @abstractmethod
-    def _startable(self) -> GraphArrays: ...
-
-    @abstractmethod
-    def _rewards(self, rewards: ArrayLike) -> Floats | None: ...
 
     def sample(
         self,
