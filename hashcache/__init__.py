@@ -7,6 +7,7 @@ from hashcache.canonical import register
 from hashcache.codec import Codec, ConvertingCodec, Payload
 from hashcache.decorator import Cached
 from hashcache.errors import (
+    ArchiveError,
     AuditWarning,
     HashCacheError,
     HashCacheWarning,
@@ -29,8 +30,11 @@ __version__ = "0.1.0"
 
 jit = hashcache.jit
 configure = hashcache.configure
+export_entries = hashcache.export_entries
+import_entries = hashcache.import_entries
 
 __all__ = [
+    "ArchiveError",
     "AuditWarning",
     "BoundCached",
     "Cache",
@@ -56,7 +60,9 @@ __all__ = [
     "UnencodableError",
     "configure",
     "digest",
+    "export_entries",
     "hashcache",
+    "import_entries",
     "jit",
     "register",
 ]

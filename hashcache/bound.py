@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar
 
@@ -11,6 +12,7 @@ from hashcache.explain import Explanation
 
 if TYPE_CHECKING:
     from hashcache.decorator import Cached
+    from hashcache.exchange.outcome import Exchanged
     from hashcache.verification import Verification
 
 P = ParamSpec("P")
@@ -83,6 +85,14 @@ class BoundCached(Generic[P, R]):
     def entries(self) -> Iterator[dict[str, Any]]:
         """Yield the headers of all stored results of the method."""
         return self.__func__.entries()
+
+    def push(self, place: str | os.PathLike[str], **options: Any) -> Exchanged:
+        """Add stored results of the method, for every instance, to those at a place."""
+        return self.__func__.push(place, **options)
+
+    def pull(self, place: str | os.PathLike[str], **options: Any) -> Exchanged:
+        """Store the results of the method, for every instance, that are at a place and not here."""
+        return self.__func__.pull(place, **options)
 
     def stats(self, *, all_processes: bool = False, details: bool = False) -> dict[str, Any]:
         """Return the counts of the method, for every instance."""

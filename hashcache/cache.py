@@ -18,6 +18,7 @@ from hashcache.errors import (
     UnknownFormatError,
     UntrustedEntryError,
 )
+from hashcache.exchange.exchanging import Exchanging
 from hashcache.form import Mmap, Pickle
 from hashcache.key import fingerprint_name, is_result
 from hashcache.layer import Layer
@@ -57,7 +58,7 @@ class CacheSettings(Settings, total=False):
     mmap: Mmap
 
 
-class Cache(Speaker):
+class Cache(Speaker, Exchanging):
     """A place for results, callable as a decorator.
 
     Parameters

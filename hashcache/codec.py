@@ -40,7 +40,8 @@ class Codec(Protocol):
 
     One that has an attribute ``executes_code = False`` promises that `decode` runs nothing that the bytes
     say, whoever wrote them. One that does not say so counts as one that may, and ``pickle="never"`` leaves
-    it out.
+    it out. One that has an attribute ``machine_bound = True`` writes what is of use on one machine alone:
+    it is never exported.
     """
 
     @property

@@ -65,6 +65,14 @@ class KeyFileError(HashCacheError, PermissionError):
     """The key of a shared store is missing, is none, or can be read by others; callers compute."""
 
 
+class ArchiveError(HashCacheError, ValueError):
+    """An archive is not what this package would have written; nothing of it was stored."""
+
+
+class UnreachableError(HashCacheError, OSError):
+    """A place that archives are kept at cannot be read or written; whoever asks computes."""
+
+
 class CompressionError(HashCacheError, RuntimeError):
     """Frames cannot be compressed or expanded; callers store them as they are, or see a miss."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from hashcache.codec import CODECS, Codec, Payload
 from hashcache.errors import OptionError, RefusedCodecError, UnencodableError
@@ -15,6 +15,29 @@ _CHOICES: dict[str, tuple[str | None, ...]] = {"pickle": ("allow", "never"), "mm
 
 Pickle = Literal["allow", "never"]
 Mmap = Literal["c", "r"] | None
+
+
+class Traits(NamedTuple):
+    """What is promised of the codecs that have one name: the worst of what each of them says.
+
+    Attributes
+    ----------
+    executes_code : bool
+        Whether reading can run what the bytes say.
+    machine_bound : bool
+        Whether what it writes is of use on the machine that wrote it alone.
+    """
+
+    executes_code: bool
+    machine_bound: bool
+
+
+_traits: dict[str, Traits] = {}
+
+
+def traits_of(codec: str) -> Traits | None:
+    """Return what is promised of a codec by all that have its name in this process; None if none has."""
+    return _traits.get(codec)
 
 
 class Form:
@@ -52,6 +75,8 @@ class Form:
             self.level = level_of(compress)
 
     def _use(self, codecs: Sequence[Codec], runs_nothing: bool) -> None:
+        for one in codecs:
+            _note_traits(one)
         if runs_nothing:
             codecs = [_Refused(one) if _may_run_code(one) else one for one in codecs]
         self.codecs: Sequence[Codec] = codecs
@@ -108,6 +133,14 @@ class Form:
 def _may_run_code(codec: Codec) -> bool:
     # Whoever does not say may not have thought of it.
     return bool(getattr(codec, "executes_code", True))
+
+
+def _note_traits(codec: Codec) -> None:
+    if isinstance(codec, _Refused):  # which was noted before it was
+        return
+    known = _traits.get(codec.name, Traits(False, False))
+    runs, stays = _may_run_code(codec), bool(getattr(codec, "machine_bound", False))
+    _traits[codec.name] = Traits(known.executes_code or runs, known.machine_bound or stays)
 
 
 class _Refused:

@@ -42,6 +42,7 @@ class _MachineCode(ConvertingCodec[Program]):
     """The codec of compiled callbacks, which a cache that must not execute what it reads leaves out."""
 
     executes_code = True
+    machine_bound = True
 
 
 def _compile(

@@ -67,6 +67,8 @@ class ProgramCodec:
     """Executables as bytes. To load one is to run code, so they never leave the store of their user."""
 
     name = "jax-executable-1"
+    executes_code = True
+    machine_bound = True
 
     def accepts(self, value: Any) -> bool:
         """Return whether the value is an executable."""
