@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands import explaining, limits, trust, verifying
+from hashcache.commands import exchanging, explaining, limits, trust, verifying
 from hashcache.commands.importing import Refused
 from hashcache.commands.printing import complain, digest_of, say, size_of, table, time_of
 
@@ -52,6 +52,7 @@ def _parser() -> argparse.ArgumentParser:
     limits.add_commands(commands, common, chosen)
     verifying.add_command(commands, common)
     trust.add_command(commands, common)
+    exchanging.add_commands(commands, common, chosen)
     clear = commands.add_parser("clear", parents=[common, chosen], help="delete stored results")
     clear.set_defaults(command=_clear)
     return parser

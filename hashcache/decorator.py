@@ -387,13 +387,15 @@ class Cached(Generic[P, R]):
         except OptionError:
             raise
         except (OSError, HashCacheError) as error:
-            message = f"results of {self._function} are not {how} {os.fsdecode(place)}: {error}"
-            self._layer.cache.warn_once(("exchange", how, self._function, place), message, StoreWarning)
+            self._complain_of(place)(
+                f"results of {self._function} are not {how} {os.fsdecode(place)}: {error}"
+            )
             return Exchanged()
 
     def _complain_of(self, place: str | os.PathLike[str]) -> Callable[[str], None]:
-        cache = self._layer.cache
-        return lambda reason: cache.warn_once(("exchange", place, reason), reason, StoreWarning)
+        """Return what warns of a place, once."""
+        cache, cause = self._layer.cache, ("exchange", self._function, os.fsdecode(place))
+        return lambda reason: cache.warn_once(cause, reason, StoreWarning)
 
     def _uncacheable(self, error: Exception) -> None:
         self._stats["uncacheable"] += 1

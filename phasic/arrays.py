@@ -11,12 +11,23 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from phasic.errors import ParameterError
+from phasic.errors import ParameterError, PhasicError
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 _ARRAYS = ("states", "start_targets", "start_weights", "offsets", "targets", "coefficients")
+_KINDS = {
+    "start_targets": "i8",
+    "start_weights": "f8",
+    "offsets": "i8",
+    "targets": "i8",
+    "coefficients": "f8",
+}
+
+
+def _are_below(indices: NDArray[Any], n: int) -> bool:
+    return not indices.size or bool(indices.min() >= 0 and indices.max() < n)
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,8 +162,37 @@ class GraphArrays:
 
     @classmethod
     def from_dict(cls, content: dict[str, Any]) -> GraphArrays:
-        """Return the graph with these fields."""
-        return cls(**content)
+        """Return the graph with these fields, which need not be ours.
+
+        Raises
+        ------
+        PhasicError
+            They do not fit together: kernels would read what is not theirs.
+        """
+        graph = cls(**content)
+        graph._check()
+        return graph
+
+    def _check(self) -> None:
+        n, m = self.offsets.size - 1, self.targets.size
+        kinds = {name: getattr(self, name).dtype.str[1:] for name in _ARRAYS[1:]}
+        fits = (
+            kinds == _KINDS
+            and self.states.dtype.kind == "i"
+            and self.states.ndim == self.coefficients.ndim == 2
+            and all(getattr(self, name).ndim == 1 for name in _ARRAYS[1:5])
+            and n >= 1
+            and len(self.states) == n
+            and self.offsets[0] == self.offsets[1] == 0
+            and self.offsets[-1] == m == len(self.coefficients)
+            and (self.offsets[1:] >= self.offsets[:-1]).all()
+            and _are_below(self.targets, n)
+            and _are_below(self.start_targets, n)
+            and self.start_targets.shape == self.start_weights.shape
+            and type(self.parameterised) is type(self.discrete) is bool
+        )
+        if not fits:
+            raise PhasicError("these arrays are those of no graph; build it anew")
 
     @cached_property
     def content_hash(self) -> str:

@@ -11,11 +11,9 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from hashcache.bound import BoundCached
 from hashcache.cache import Cache, hashcache
-from hashcache.commands.importing import Refused, import_module
-from hashcache.commands.printing import complain, digest_of, say, size_of, time_of
-from hashcache.decorator import Cached
+from hashcache.commands.importing import Refused, import_function
+from hashcache.commands.printing import complain, digest_of, say, shown, size_of, time_of
 from hashcache.errors import HashCacheError
 from hashcache.explain import Explanation, listing, rows_of, why_computed
 
@@ -54,10 +52,10 @@ def _show(cache: Cache, options: argparse.Namespace) -> int:
         say(json.dumps([{**header, "code": cache.fingerprint_of(header)} for header in found], indent=2))
         return HIT
     for header in found:
-        say(f"{header['layer']}:{header['function']}:{digest_of(header)}")
-        say(f"  result     {header['result']} ({header['codec']}, {size_of(header['size'])})")
+        say(shown(f"{header['layer']}:{header['function']}:{digest_of(header)}"))
+        say(shown(f"  result     {header['result']} ({header['codec']}, {size_of(header['size'])})"))
         say(f"  computed   {time_of(header['created'])} in {header['seconds']:.3g} s")
-        say(f"  by         {header['user']} on {header['host']}, Python {header['python']}")
+        say(shown(f"  by         {_who(header)}, Python {header['python']}"))
         _list(cache, header)
     return HIT if found else MISS
 
@@ -78,8 +76,8 @@ def _explain(cache: Cache, options: argparse.Namespace) -> int:
         say(json.dumps(fields, indent=2))
         return HIT
     for header, reason, _ in told:
-        say(f"{header['layer']}:{header['function']}:{digest_of(header)}")
-        say(f"computed: {reason}")
+        say(shown(f"{header['layer']}:{header['function']}:{digest_of(header)}"))
+        say(shown(f"computed: {reason}"))
         _list(cache, header)
     return HIT if found else MISS
 
@@ -94,7 +92,16 @@ def _stored(cache: Cache, digits: str) -> list[dict[str, Any]]:
 def _list(cache: Cache, header: dict[str, Any]) -> None:
     own, captured = rows_of(cache, header)
     for line in listing([*own, *captured], cache.fingerprint_of(header)["assumptions"]):
-        say(line)
+        say(shown(line))  # which came from somebody else, perhaps
+
+
+def _who(header: dict[str, Any]) -> str:
+    """Return who computed a result, or where it came from."""
+    received = header.get("received")
+    if received is None:
+        return f"{header['user']} on {header['host']}"
+    author = f" of {received['author']}" if received["author"] else ""
+    return f"somebody else, from archive {received['archive'][:12]}{author}"
 
 
 # -- calls -------------------------------------------------------------------------------------------
@@ -106,7 +113,7 @@ def _explain_call(options: argparse.Namespace) -> int:
         hashcache.location = options.location
     try:
         args, kwargs = _literals(options.arguments)
-        function = _function(options.target)
+        function = import_function(options.target)
         try:
             with contextlib.redirect_stdout(sys.stderr):  # whatever the module says when it is asked
                 explanation = function.explain(*args, **kwargs)
@@ -138,22 +145,6 @@ def _literals(arguments: Sequence[str]) -> tuple[list[Any], dict[str, Any]]:
         else:
             args.append(value)
     return args, kwargs
-
-
-def _function(target: str) -> Cached[..., Any] | BoundCached[..., Any]:
-    name, colon, path = target.partition(":")
-    if not (colon and name and path):
-        raise Refused(f"{target} is neither a key (hexadecimal digits) nor module:function")
-    found: Any = import_module(name)
-    for place, step in enumerate(path.split(".")):
-        try:
-            found = getattr(found, step)
-        except AttributeError:
-            owner = ".".join([name, *path.split(".")[:place]])
-            raise Refused(f"{owner} has no {step}") from None
-    if not isinstance(found, (Cached, BoundCached)):
-        raise Refused(f"{target} is not a cached function; decorate it with hashcache")
-    return found
 
 
 def _fields(explanation: Explanation) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Importing the modules that a command names."""
+"""Importing the modules and functions that a command names."""
 
 from __future__ import annotations
 
@@ -8,6 +8,10 @@ import os
 import sys
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
+
+from hashcache.bound import BoundCached
+from hashcache.decorator import Cached
 
 
 class Refused(Exception):
@@ -33,3 +37,20 @@ def import_module(name: str) -> ModuleType:
             return importlib.import_module(name)
     except (Exception, SystemExit) as error:  # whatever the module raises when it is run
         raise Refused(f"module {name} cannot be imported: {type(error).__name__}: {error}") from None
+
+
+def import_function(target: str) -> Cached[..., Any] | BoundCached[..., Any]:
+    """Return the cached function that ``module:function`` names; raise `Refused` if it cannot be had."""
+    name, colon, path = target.partition(":")
+    if not (colon and name and path):
+        raise Refused(f"{target} is neither a key (hexadecimal digits) nor module:function")
+    found: Any = import_module(name)
+    for place, step in enumerate(path.split(".")):
+        try:
+            found = getattr(found, step)
+        except AttributeError:
+            owner = ".".join([name, *path.split(".")[:place]])
+            raise Refused(f"{owner} has no {step}") from None
+    if not isinstance(found, (Cached, BoundCached)):
+        raise Refused(f"{target} is not a cached function; decorate it with hashcache")
+    return found

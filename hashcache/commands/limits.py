@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands.printing import say, size_of
+from hashcache.commands.printing import say, shown, size_of
 from hashcache.errors import HashCacheError
 from hashcache.policy import bytes_of
 from hashcache.prune import Gone, Pruned
@@ -27,31 +27,33 @@ def add_commands(commands: Any, common: argparse.ArgumentParser, chosen: argpars
         "not used for long first; and damaged entries, listings that no result has any more, and what "
         "killed writers left behind.",
     )
-    prune.add_argument("--max-size", type=_size, help="what may stay, such as '10 GB'")
-    prune.add_argument("--max-age", type=_length, help="of results, such as 30d, 12h or a number of seconds")
-    prune.add_argument("--unused-for", type=_length, help="results that were not used for longer go")
+    prune.add_argument("--max-size", type=size, help="what may stay, such as '10 GB'")
+    prune.add_argument("--max-age", type=length, help="of results, such as 30d, 12h or a number of seconds")
+    prune.add_argument("--unused-for", type=length, help="results that were not used for longer go")
     prune.add_argument("--dry-run", action="store_true", help="say what would go and why, and delete nothing")
     prune.set_defaults(command=_prune)
 
 
-def _size(text: str) -> int:
+def size(text: str) -> int:
+    """Return a size that a command line says."""
     try:
         return bytes_of(text)
     except HashCacheError as error:
         raise argparse.ArgumentTypeError(str(error)) from None
 
 
-def _length(text: str) -> timedelta:
+def length(text: str) -> timedelta:
+    """Return a length of time that a command line says."""
     number, unit = (text[:-1], text[-1]) if text[-1:] in _UNITS else (text, "s")
     try:
-        length = timedelta(seconds=float(number) * _UNITS[unit])
-        if length <= timedelta(0):
+        span = timedelta(seconds=float(number) * _UNITS[unit])
+        if span <= timedelta(0):
             raise ValueError
     except (ValueError, OverflowError):
         raise argparse.ArgumentTypeError(
             f"{text!r} is no length of time such as 30d, 12h, 10m or 60"
         ) from None
-    return length
+    return span
 
 
 def _prune(cache: Cache, options: argparse.Namespace) -> int:
@@ -80,15 +82,15 @@ def _prune(cache: Cache, options: argparse.Namespace) -> int:
 
 def _with_jax(cache: Cache, pruned: Pruned, options: argparse.Namespace) -> Pruned:
     """Prune what JAX keeps as well; a size is that of the layer only if no other layer is meant."""
-    size = options.max_size if options.layer == "jax" else None
-    own = cache.jax_cache.prune(size, options.dry_run)
+    most = options.max_size if options.layer == "jax" else None
+    own = cache.jax_cache.prune(most, options.dry_run)
     gone = [Gone(entry.path, f"jax {entry.name}", entry.size, reason) for entry, reason in own.gone]
     kept = sum(1 for _ in cache.jax_cache.entries()) - (len(gone) if options.dry_run else 0)
     return pruned._replace(gone=(*pruned.gone, *gone), kept=pruned.kept + kept, size=pruned.size + own.size)
 
 
 def _line(gone: Gone) -> str:
-    return f"{gone.what}  {size_of(gone.size)}  {gone.reason}"
+    return shown(f"{gone.what}  {size_of(gone.size)}  {gone.reason}")
 
 
 def _fields(pruned: Pruned) -> dict[str, Any]:

@@ -67,7 +67,7 @@ def member_of(name: str, data: Any) -> Member:
     """
     try:
         content = entry.unpack(data, bytes.fromhex(name[-32:]))
-        if entry.header_size(data) > _LONGEST_HEADER:
+        if entry.header_size(bytes(data[: entry.FRONT_SIZE + 16])) > _LONGEST_HEADER:
             raise ArchiveError("it says too much of itself")
         header = entry.peek(data)
         member = Member(name, header, content, entry.arguments_of(data) or (), contents_of(data))

@@ -28,7 +28,6 @@ from hashcache.exchange.selection import Selection, of_function
 from hashcache.key import is_result
 
 if TYPE_CHECKING:
-    from hashcache.cache import Cache
     from hashcache.decorator import Cached
 
 INDEX = "index.json"
@@ -138,9 +137,11 @@ def pull(
         The place or the store cannot be used.
     """
     place, chosen, cache = place_of(address), of_function(cached, keys, every), cached._layer.cache
-    found = Exchanged()
     contents = _contents(place, chosen.prefix, complain)
-    wanted = {key for one in contents for key in one.results if _is_wanted(cache, chosen, one, key)}
+    there = {key for one in contents for key in one.results if _is_chosen(chosen, one, key)}
+    wanted = {key for key in there if cache.header(f"{chosen.prefix}/{key}") is None}
+    known = f"{cached._layer.name}:{cached._function}"
+    found = Exchanged(present=tuple(f"{known}:{key}" for key in sorted(there - wanted)))
     for one in contents:
         mine = wanted & one.results.keys()
         if not mine:
@@ -163,12 +164,10 @@ def pull(
     return found
 
 
-def _is_wanted(cache: Cache, chosen: Selection, archive: Shelved, key: str) -> bool:
-    """Whether a result is chosen, and not here."""
-    is_chosen = chosen.keys is None or key.startswith(chosen.keys)
+def _is_chosen(chosen: Selection, archive: Shelved, key: str) -> bool:
     if chosen.fingerprint is not None and archive.results[key][0] != chosen.fingerprint:
-        is_chosen = False
-    return is_chosen and cache.header(f"{chosen.group}/{key}") is None
+        return False
+    return chosen.keys is None or key.startswith(chosen.keys)
 
 
 @contextmanager
