@@ -139,7 +139,7 @@ def _import(cache: Cache, options: argparse.Namespace) -> int:
         raise Refused(f"nothing is imported: {error}") from None
     except HashCacheError as error:
         raise Refused(f"nothing of {options.file} is imported: {error}") from None
-    if options.dry_run:
+    if options.dry_run and not options.json:
         for key in done.keys:
             say(shown(key))
     verb = "would import" if options.dry_run else "imported"
