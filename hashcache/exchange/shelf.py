@@ -227,15 +227,14 @@ def _write_index(place: Place, folder: str, complain: Complain) -> None:
         place.write(f"{folder}/{INDEX}", io.BytesIO(text))
 
 
-def _index_text(place: Place, folder: str) -> bytes:
+def _index_text(place: Place, folder: str) -> bytes | None:
     file = io.BytesIO()
-    place.read(f"{folder}/{INDEX}", file, _MOST_INDEX)
-    return file.getvalue()
+    return file.getvalue() if place.read(f"{folder}/{INDEX}", file, _MOST_INDEX) else None
 
 
 def _read_index(place: Place, folder: str, complain: Complain) -> list[Shelved]:
     text = _index_text(place, folder)
-    if not text:
+    if text is None:
         return []
     try:
         content = json.loads(text)

@@ -9,6 +9,7 @@ import pickle
 import random
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -491,16 +492,42 @@ def fuzz(cache: Cache, data: bytes, seed: int) -> str:
     return "accepted" if done.keys else "left out"
 
 
+def used(data: bytes, seed: int, location: Path) -> None:
+    """Look at what a mutant brought by every command, and read it as a call would."""
+    from hashcache.__main__ import main
+
+    cache = Cache(location)
+    cache.import_entries(io.BytesIO(_mutated(data, random.Random(seed))), max_size=MOST)
+    for command in ("ls", "info", "verify", "prune"):
+        assert main([command, "--location", str(location)]) == 0
+    for header in cache.entries():
+        for command in ("show", "explain"):
+            assert main([command, header["digest"], "--location", str(location)]) == 0
+        content = entry.unpack(cache.store.get(header["name"]), bytes.fromhex(header["digest"]))
+        with suppress(Exception):  # a miss, with a warning
+            form = Form().without_pickle()
+            form.decode(*form.expanded(*content[:2]))
+    cache.clear()
+
+
 def test_nonsense_is_refused_and_nothing_else_happens(cache: Cache, good: bytes) -> None:
-    outcomes = [fuzz(cache, good, seed) for seed in range(300)]
-    assert outcomes.count("refused") > 200
+    outcomes = [fuzz(cache, good, seed) for seed in range(500)]
+    assert outcomes.count("refused") > 300
     assert files(Path(cache.location)) == []
 
 
+def test_what_somebody_made_up_can_be_looked_at(cache: Cache, good: bytes, tmp_path: Path) -> None:
+    accepted = [seed for seed in range(500) if fuzz(cache, good, seed) == "accepted"]
+    assert accepted
+    for seed in accepted:
+        used(good, seed, tmp_path / "used")
+
+
 @pytest.mark.slow
-def test_much_nonsense_is_refused_and_nothing_else_happens(cache: Cache, good: bytes) -> None:
+def test_much_nonsense_is_refused_and_nothing_else_happens(cache: Cache, good: bytes, tmp_path: Path) -> None:
     for seed in range(100_000):
-        fuzz(cache, good, 10_000 + seed)
+        if fuzz(cache, good, 10_000 + seed) == "accepted":
+            used(good, 10_000 + seed, tmp_path / "used")
     assert files(Path(cache.location)) == []
 
 
