@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import io
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashcache import MutationWarning, hashcache
+import phasic
+from hashcache import Key, MutationWarning, Payload, entry, hashcache
 from phasic import Graph, GraphError, PhasicError, layers, models, steps, with_ipv
+from phasic.arrays import GraphArrays
 from phasic.elimination import record
 from phasic.trace import Trace
 from tests.strategies import phase_types
@@ -313,3 +317,84 @@ def test_a_trace_comes_back_as_it_was(n):
     arrays = Graph(models.coalescent(n)).arrays
     trace = record(arrays.offsets, arrays.targets)
     assert Trace.from_arrays(trace.arrays()) == trace
+
+
+# -- exchange ----------------------------------------------------------------------------------------
+
+
+def answers() -> list[float]:
+    graph = Graph(models.structured_coalescent(3, 3), **ON)
+    return [graph.expectation(), graph.variance()]
+
+
+def test_every_layer_travels_and_what_came_is_what_was_computed(tmp_path: Path) -> None:
+    before = answers()
+    archive = io.BytesIO()
+    sent = hashcache.export_entries(archive)
+    assert {key.partition(":")[0] for key in sent.keys} == {"graph", "trace", "moments"}
+    assert not sent.refused
+    phasic.clear_caches()
+    assert hashcache.import_entries(archive).keys == sent.keys
+    for step in STEPS.values():
+        step._stats.clear()
+    assert answers() == before
+    assert all(count > 0 for count in hits().values())
+
+
+def test_a_layer_is_pushed_and_pulled_by_its_step(tmp_path: Path) -> None:
+    before = answers()
+    for step in STEPS.values():
+        assert step.push(tmp_path / "place")
+    phasic.clear_caches()
+    for step in STEPS.values():
+        assert step.pull(tmp_path / "place")
+        step._stats.clear()
+    assert answers() == before
+    assert all(count > 0 for count in hits().values())
+
+
+def test_machine_code_of_callbacks_never_leaves() -> None:
+    key = Key("callback", "_compile", "a" * 32)
+    about = {
+        "key": str(key), "layer": key.layer, "function": key.function, "defined": "", "python": "",
+        "result": "", "fingerprint": "f" * 32, "parts": [],
+    }  # fmt: skip
+    pieces = entry.pack(bytes.fromhex(key.digest), "phasic-callback-1", Payload(["dict"], ()), about)
+    hashcache.store.put(key.name, pieces)
+    for allow_pickle in (False, True):
+        done = hashcache.export_entries(io.BytesIO(), layer="callback", allow_pickle=allow_pickle)
+        assert not done.keys
+        assert "one machine" in done.refused[0].reason
+
+
+def changed_arrays() -> list[dict[str, Any]]:
+    """What somebody can put into an entry in place of the arrays of a graph."""
+    arrays = Graph(models.lineages(4), cache_graph=False)._arrays.as_dict()
+    m = arrays["targets"].size
+    return [
+        {**arrays, **change}
+        for change in (
+            {"targets": arrays["targets"] + 100},
+            {"targets": arrays["targets"] - 100},
+            {"targets": arrays["targets"].astype(float)},
+            {"targets": arrays["targets"][:-1]},
+            {"start_targets": arrays["start_targets"] + 100},
+            {"start_weights": np.ones(7)},
+            {"offsets": arrays["offsets"][:1]},
+            {"offsets": arrays["offsets"][:0]},
+            {"offsets": arrays["offsets"][::-1].copy()},
+            {"offsets": np.where(np.arange(arrays["offsets"].size) == 2, 2**40, arrays["offsets"])},
+            {"coefficients": np.ones(m)},
+            {"coefficients": np.ones((m + 1, 1))},
+            {"states": arrays["states"][1:]},
+            {"states": arrays["states"].astype(float)},
+            {"parameterised": 1},
+            {"discrete": None},
+        )
+    ]
+
+
+@pytest.mark.parametrize("number", range(16))
+def test_arrays_that_are_no_graph_never_reach_a_kernel(number: int) -> None:
+    with pytest.raises(PhasicError, match="no graph"):
+        GraphArrays.from_dict(changed_arrays()[number])
