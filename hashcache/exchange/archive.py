@@ -131,7 +131,7 @@ class Archive:
         if manifest_of(described, self.author) != self._manifest:
             raise ArchiveError("its manifest does not say what its entries say")
         self._file.seek(self._places[-1])
-        if self._file.read() != tape.END:
+        if self._file.read(len(tape.END) + 1) != tape.END:
             raise ArchiveError("it does not end as an archive does")
 
     def _read(self, size: int) -> bytes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import tempfile
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -14,11 +13,13 @@ from hashcache.errors import (
     TooLargeError,
     TornEntryError,
     UnknownFormatError,
+    UnreachableError,
     UntrustedEntryError,
 )
 from hashcache.exchange.archive import Archive, Row
 from hashcache.exchange.members import Member, described, difference_of, member_of
 from hashcache.exchange.outcome import Exchanged, Left
+from hashcache.exchange.places import copy
 from hashcache.exchange.safety import why_not
 from hashcache.exchange.selection import Selection
 from hashcache.key import fingerprint_name, is_result
@@ -26,6 +27,7 @@ from hashcache.key import fingerprint_name, is_result
 if TYPE_CHECKING:
     from hashcache.cache import Cache
 
+_MOST_BESIDE = 2**28  # bytes of an archive besides its entries: manifest and headers
 PRESENT, DIFFERENT, INSTALLED, REFUSED = "present", "different", "installed", "refused"
 
 
@@ -41,12 +43,17 @@ def import_entries(
     """Store the chosen entries of an archive in a cache; `Cache.import_entries` says how."""
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
-            return _imported(cache, file, selection, allow_pickle, max_size, dry_run)
+            return import_entries(
+                cache, file, selection, allow_pickle=allow_pickle, max_size=max_size, dry_run=dry_run
+            )
     if source.seekable():
         return _imported(cache, source, selection, allow_pickle, max_size, dry_run)
-    with tempfile.TemporaryFile() as copy:  # of a pipe, which can be read once
-        shutil.copyfileobj(source, copy)
-        return _imported(cache, copy, selection, allow_pickle, max_size, dry_run)
+    with tempfile.TemporaryFile() as file:  # of a pipe, which can be read once
+        try:
+            copy(source, file, max_size + _MOST_BESIDE, "it")
+        except UnreachableError as error:
+            raise ArchiveError(f"{error}; raise max_size") from None
+        return _imported(cache, file, selection, allow_pickle, max_size, dry_run)
 
 
 def _imported(
@@ -94,10 +101,11 @@ def _checked(archive: Archive, max_size: int, allow_pickle: bool) -> dict[str, s
         member = member_of(row["name"], archive.entry(number))
         described_rows.append(described(member, member.packed()))  # as it would have left here
         contents = member.contents
-        reason = why_not(contents.of_result | contents.of_arguments, allow_pickle)
-        if member.is_result and reason:
-            refused[member.name] = reason
         size += contents.expanded
+        if member.is_result:
+            reason = why_not(contents.of_result | contents.of_arguments, allow_pickle)
+            if reason:
+                refused[member.name] = reason
         if size > max_size:
             raise ArchiveError(f"its results take more than {max_size} bytes once expanded; raise max_size")
     archive.check_rows(described_rows)

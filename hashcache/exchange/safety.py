@@ -81,14 +81,18 @@ def _natural(number: Any) -> int:
     return number
 
 
+# Of codecs that are no objects: what reads them is part of the mechanism.
+_BUILT_IN = {REPLAY: Traits(True, False), YIELDED: Traits(False, False)}
+
+
 def why_not(codecs: frozenset[str], allow_pickle: bool) -> str:
-    """Return why an entry that these codecs read does not travel; an empty text if it does."""
-    for codec in sorted(codecs - {"", YIELDED}):
-        traits = Traits(True, False) if codec == REPLAY else traits_of(codec)
-        if traits is None:
+    """Return why a result that these codecs read does not travel; an empty text if it does."""
+    for codec in sorted(codecs):
+        known = [traits for traits in (_BUILT_IN.get(codec), traits_of(codec)) if traits is not None]
+        if not known:
             return f"nothing here knows the codec {codec!r}; import the module that it is of first"
-        if traits.machine_bound:
+        if any(traits.machine_bound for traits in known):
             return f"what codec {codec!r} wrote is for one machine, and stays there"
-        if traits.executes_code and not allow_pickle:
+        if any(traits.executes_code for traits in known) and not allow_pickle:
             return f"codec {codec!r} can run code when it reads, and allow_pickle=True was not given"
     return ""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 INDEX = "index.json"
 _FORMAT, _VERSION = "hashcache index", 1
 _MOST_INDEX = 2**26  # bytes
+_MOST_UNKNOWN = 2**33  # bytes of an archive of which nothing says how many it has
+_MOST_USELESS = 5  # archives, after which a place is given up
 _ROUNDS = 10  # times that an index is written while others go on to add archives
 _DIGEST, _SHA256 = re.compile(r"[0-9a-f]{32}"), re.compile(r"[0-9a-f]{64}")
 
@@ -142,9 +144,10 @@ def pull(
     wanted = {key for key in there if cache.header(f"{chosen.prefix}/{key}") is None}
     known = f"{cached._layer.name}:{cached._function}"
     found = Exchanged(present=tuple(f"{known}:{key}" for key in sorted(there - wanted)))
+    useless = 0
     for one in contents:
         mine = wanted & one.results.keys()
-        if not mine:
+        if not mine or useless == _MOST_USELESS:
             continue
         try:
             with _fetched(place, chosen.prefix, one, max_size - found.size) as file:
@@ -158,6 +161,7 @@ def pull(
                 )
         except (ArchiveError, UnreachableError) as error:  # another may have the same results
             complain(f"{one.name} of {place.address} is not used: {error}")
+            useless += 1
             continue
         wanted -= {key.rpartition(":")[2] for key in got.keys}
         found = Exchanged(*(one + other for one, other in zip(found, got, strict=True)))  # type: ignore[operator]
@@ -202,7 +206,7 @@ def _shelved(place: Place, folder: str, sha256: str, complain: Complain) -> Shel
     """Return what the index would say of an archive that it does not have."""
     with tempfile.TemporaryFile() as file:
         try:
-            if not place.read(f"{folder}/{sha256}.tar", file, 2**63):
+            if not place.read(f"{folder}/{sha256}.tar", file, _MOST_UNKNOWN):
                 return None
             size = file.tell()
             file.seek(0)

@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashcache import ArchiveError, Cache, ConvertingCodec, Layer, Payload, entry, hashcache
+from hashcache import ArchiveError, Cache, ConvertingCodec, Layer, Payload, entry, form, hashcache
 from hashcache.arguments import encode_arguments
 from hashcache.codec import CODECS
 from hashcache.exchange import archive as archives
@@ -327,7 +327,12 @@ class Executable:
 
 def test_nothing_unknown_or_bound_to_a_machine_travels_whoever_says_so(cache: Cache) -> None:
     Form(codec=Executable())  # type: ignore[arg-type]
-    for codec, reason in (("test-machine-code-1", "one machine"), ("never-heard-of", "import the module")):
+    names = {
+        "test-machine-code-1": "one machine",
+        "never-heard-of": "import the module",
+        "": "import the module",
+    }
+    for codec, reason in names.items():
         done = cache.import_entries(io.BytesIO(archive(made(codec))), allow_pickle=True)
         assert reason in done.refused[0].reason
         cache.store.put(*_as_put(made(codec)))
@@ -351,6 +356,12 @@ def test_of_two_codecs_with_one_name_the_worse_counts() -> None:
     assert why_not(frozenset({"test-two-1"}), False) == ""
     Form(codec=Careless())  # type: ignore[arg-type]
     assert "allow_pickle" in why_not(frozenset({"test-two-1"}), False)
+
+
+def test_a_codec_that_takes_a_name_of_the_mechanism_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert why_not(frozenset({"arrays", YIELDED}), False) == ""
+    monkeypatch.setitem(form._traits, YIELDED, form.Traits(True, False))
+    assert "allow_pickle" in why_not(frozenset({"arrays", YIELDED}), False)
 
 
 def test_programs_never_leave(cache: Cache) -> None:
@@ -505,8 +516,8 @@ def used(data: bytes, seed: int, location: Path) -> None:
             assert main([command, header["digest"], "--location", str(location)]) == 0
         content = entry.unpack(cache.store.get(header["name"]), bytes.fromhex(header["digest"]))
         with suppress(Exception):  # a miss, with a warning
-            form = Form().without_pickle()
-            form.decode(*form.expanded(*content[:2]))
+            plain = Form().without_pickle()
+            plain.decode(*plain.expanded(*content[:2]))
     cache.clear()
 
 
