@@ -222,11 +222,12 @@ def _exchanged(exchange: Any) -> Exchanged:
 
 
 def _tell(done: Exchanged, options: argparse.Namespace, line: str, complaints: Any = ()) -> int:
+    complaints = list(dict.fromkeys(complaints))
     if options.json:
         fields = done._asdict()
         for name in ("different", "refused"):
             fields[name] = [left._asdict() for left in fields[name]]
-        say(json.dumps({**fields, "complaints": list(complaints)}, indent=2))
+        say(json.dumps({**fields, "complaints": complaints}, indent=2))
     else:
         say(shown(line))
     for complaint in complaints:

@@ -44,3 +44,13 @@ class Exchanged(NamedTuple):
     def __bool__(self) -> bool:
         """Whether anything went."""
         return bool(self.keys)
+
+    def with_more(self, other: Exchanged) -> Exchanged:
+        """Return what became of these results and of others."""
+        return Exchanged(
+            self.keys + other.keys,
+            self.present + other.present,
+            self.different + other.different,
+            self.refused + other.refused,
+            self.size + other.size,
+        )

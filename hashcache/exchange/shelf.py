@@ -163,8 +163,9 @@ def pull(
             complain(f"{one.name} of {place.address} is not used: {error}")
             useless += 1
             continue
-        wanted -= {key.rpartition(":")[2] for key in got.keys}
-        found = Exchanged(*(one + other for one, other in zip(found, got, strict=True)))  # type: ignore[operator]
+        settled = (*got.keys, *got.present, *(left.key for left in (*got.different, *got.refused)))
+        wanted -= {key.rpartition(":")[2] for key in settled}
+        found = found.with_more(got)
     return found
 
 

@@ -472,6 +472,17 @@ def test_a_server_that_goes_on_and_on_is_given_up(
         gone.set()
 
 
+def test_a_server_full_of_useless_archives_is_given_up(other: Cache, server: Web, tmp_path: Path) -> None:
+    (index,) = (tmp_path / "place").rglob("index.json")
+    content = json.loads(index.read_text())
+    _, size, results = content["archives"][0]
+    content["archives"] = [[f"{number:064x}", size, results] for number in range(100)]
+    index.write_text(json.dumps(content))
+    with pytest.warns(StoreWarning, match="it is not there"):
+        assert not other(grid).pull(server.address)
+    assert len(server.paths) < 10
+
+
 def test_an_address_is_not_led_from_https_to_http() -> None:
     import urllib.request
 
