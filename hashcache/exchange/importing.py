@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from hashcache import entry
@@ -66,8 +65,11 @@ def _imported(
         for number, row in enumerate(archive.rows)
         if is_result(row["name"]) and row["name"] not in refused and selection.takes(row)
     ]
-    refusals = [Left(row["key"], refused[row["name"]]) for row in archive.rows if row["name"] in refused
-                and selection.takes(row)]  # fmt: skip
+    refusals = [
+        Left(row["key"], refused[row["name"]])
+        for row in archive.rows
+        if row["name"] in refused and selection.takes(row)
+    ]
     received = {"archive": archive.digest, "author": archive.author}
     outcomes: dict[str, list[Any]] = {PRESENT: [], DIFFERENT: [], INSTALLED: [], REFUSED: refusals}
     for number in (*_listings_of(archive, chosen), *chosen):
@@ -122,29 +124,23 @@ def _listings_of(archive: Archive, chosen: list[int]) -> list[int]:
 
 
 def _installed(cache: Cache, member: Member, received: dict[str, str], dry_run: bool) -> tuple[str, str]:
-    """Store one entry unless there is one; return what became of it, and why."""
-    store, name = cache.store, member.name
-    # Whoever computes the same has the lock, and will store a result of its own.
-    lock = None
-    with suppress(OSError):  # no locks there
-        if not dry_run:
-            lock = store.lock(name)
+    """Store one entry unless there is one; return what became of it, and why.
+
+    No lock is taken, which would take longer than all the rest: of two who store a result at the very same
+    moment the later one stays, as it does everywhere.
+    """
     try:
-        held = _held(cache, name)
+        held = _held(cache, member.name)
         if held is not None:
             reason = difference_of(held, member.content) if member.is_result else ""
             return (DIFFERENT, reason) if reason else (PRESENT, "")
         if not dry_run:
-            more = {"received": received} if member.is_result else {}
-            store.put(name, member.packed(more))
-            cache.recent.discard(name)
+            cache.store.put(member.name, member.packed({"received": received} if member.is_result else {}))
+            cache.recent.discard(member.name)
     except UnknownFormatError:
         return DIFFERENT, "an entry of another format version lies there"
     except TooLargeError as error:
         return REFUSED, f"{error}; raise max_size of the cache"
-    finally:
-        if lock is not None:
-            lock.release()
     return INSTALLED, ""
 
 

@@ -70,7 +70,8 @@ def member_of(name: str, data: Any) -> Member:
         if entry.header_size(bytes(data[: entry.FRONT_SIZE + 16])) > _LONGEST_HEADER:
             raise ArchiveError("it says too much of itself")
         header = entry.peek(data)
-        member = Member(name, header, content, entry.arguments_of(data) or (), contents_of(data))
+        arguments = entry.arguments_of(data) or ()
+        member = Member(name, header, content, arguments, contents_of(header, arguments))
         _check(member)
     except HashCacheError as error:
         raise ArchiveError(f"{name} is not accepted: {error}") from error

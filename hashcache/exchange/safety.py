@@ -7,10 +7,10 @@ codecs that count, and one that nobody here knows is not taken on trust.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from hashcache import entry
+from hashcache.codec import Buffer
 from hashcache.errors import ArchiveError
 from hashcache.form import COMPRESSED, Traits, traits_of
 from hashcache.replay import REPLAY
@@ -35,13 +35,17 @@ class Contents(NamedTuple):
     expanded: int
 
 
-def contents_of(data: Any) -> Contents:
-    """Return what reading a whole entry leads to; raise `ArchiveError` if that cannot be told."""
-    header = entry.peek(data)
+def contents_of(header: dict[str, Any], arguments: Sequence[Buffer]) -> Contents:
+    """Return what reading an entry leads to, by its header and the frames of arguments that were kept.
+
+    Raises
+    ------
+    ArchiveError
+        That cannot be told.
+    """
     try:
         result = list(_parts(header["codec"], header["payload"], header["frames"]))
-        arguments = entry.arguments_of(data)
-        others = [] if arguments is None else list(_argument_parts(arguments))
+        others = list(_argument_parts(arguments)) if arguments else []
     except _SENSELESS as error:
         raise ArchiveError(f"what it says of its codecs makes no sense: {error}") from error
     of_result, of_arguments = (frozenset(codec for codec, _ in part) for part in (result, others))
@@ -66,11 +70,11 @@ def _parts(codec: str, description: Any, sizes: list[int], outer: bool = True) -
         raise ValueError(f"{codec!r:.50} is no codec")
 
 
-def _argument_parts(frames: list[memoryview]) -> Iterator[tuple[str, int]]:
+def _argument_parts(frames: Sequence[Buffer]) -> Iterator[tuple[str, int]]:
     _, _, described = json.loads(bytes(frames[0]))
     place = 1
     for codec, description, length in described:
-        sizes = [frame.nbytes for frame in frames[place : place + _natural(length)]]
+        sizes = [len(frame) for frame in frames[place : place + _natural(length)]]
         yield from _parts(codec, description, sizes)
         place += length
 

@@ -24,7 +24,7 @@ from hashcache.codec import CODECS
 from hashcache.exchange import archive as archives
 from hashcache.exchange import tape
 from hashcache.exchange.members import described, member_of
-from hashcache.exchange.safety import contents_of, why_not
+from hashcache.exchange.safety import why_not
 from hashcache.form import COMPRESSED, Form
 from hashcache.key import Key
 from hashcache.replay import REPLAY
@@ -551,11 +551,11 @@ def test_bytes_that_are_no_archive_are_refused(data: bytes, begins: bool) -> Non
         hashcache.import_entries(io.BytesIO(data))
 
 
-def test_contents_are_told_of_all_that_is_read(tmp_path: Path) -> None:
-    assert contents_of(made()[1]).of_result == {"arrays"}
-    assert contents_of(made(YIELDED, [["arrays", 1, 0], ["pickle", None, 1]], [b"x"])[1]).of_result == {
-        "arrays",
-        "pickle",
-        YIELDED,
-    }
-    assert contents_of(made(COMPRESSED, ["arrays", 9, [70]], [b"x"])[1]).expanded == 70
+def test_contents_are_told_of_all_that_is_read() -> None:
+    def contents(*args: Any) -> Any:
+        return member_of(*made(*args)).contents
+
+    assert contents().of_result == {"arrays"}
+    items = contents(YIELDED, [["arrays", 1, 0], ["pickle", None, 1]], [b"x"])
+    assert items.of_result == {"arrays", "pickle", YIELDED}
+    assert contents(COMPRESSED, ["arrays", 9, [70]], [b"x"]).expanded == 70
