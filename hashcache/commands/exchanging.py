@@ -117,7 +117,7 @@ def _export(cache: Cache, options: argparse.Namespace) -> int:
             arguments=not options.no_arguments,
             author=options.author,
         )
-    except HashCacheError as error:
+    except (HashCacheError, OSError) as error:
         raise Refused(f"nothing is exported: {error}") from None
     if to_stdout:
         sys.stdout.flush()
@@ -135,10 +135,10 @@ def _import(cache: Cache, options: argparse.Namespace) -> int:
             max_size=options.max_size,
             dry_run=options.dry_run,
         )
-    except FileNotFoundError as error:
-        raise Refused(f"nothing is imported: {error}") from None
     except HashCacheError as error:
         raise Refused(f"nothing of {options.file} is imported: {error}") from None
+    except OSError as error:  # of the archive, or of the store: then some of it may be there
+        raise Refused(f"{options.file} is not imported, or not all of it: {error}") from None
     if options.dry_run and not options.json:
         for key in done.keys:
             say(shown(key))
