@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import functools
-import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from typing import (
     TYPE_CHECKING,
     Any,
@@ -20,15 +19,8 @@ from hashcache.bound import BoundCached
 from hashcache.call import Call, Policy
 from hashcache.canonical import Sink, handles
 from hashcache.digest import DIGEST_SIZE, digest_frames, frame_head
-from hashcache.errors import (
-    HashCacheError,
-    OptionError,
-    StoreWarning,
-    UnbindableError,
-    UncacheableWarning,
-    UncanonicalError,
-)
-from hashcache.exchange.exchanging import MOST
+from hashcache.errors import OptionError, UnbindableError, UncacheableWarning, UncanonicalError
+from hashcache.exchange.pushing import Pushing
 from hashcache.explain import Explanation, explain
 from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.key import group_name
@@ -41,8 +33,6 @@ from hashcache.signature import Signature
 from hashcache.statistics import long_form, short_form, summed
 
 if TYPE_CHECKING:
-    from hashcache.exchange.outcome import Exchanged
-    from hashcache.policy import Size
     from hashcache.verification import Verification
 
 P = ParamSpec("P")
@@ -53,7 +43,7 @@ S = TypeVar("S")
 _SHARING = frame_head("sharing", DIGEST_SIZE)
 
 
-class Cached(Generic[P, R]):
+class Cached(Pushing, Generic[P, R]):
     """A function whose results outlive the process: same signature, value and exceptions.
 
     Attributes
@@ -222,72 +212,6 @@ class Cached(Generic[P, R]):
         """Yield the headers of all stored results of functions with this name."""
         return self._layer.entries(self._function)
 
-    def push(
-        self,
-        place: str | os.PathLike[str],
-        *,
-        keys: Sequence[str] | None = None,
-        every: bool = False,
-        allow_pickle: bool = False,
-        arguments: bool = True,
-        author: str = "",
-    ) -> Exchanged:
-        """Add stored results of this function to those at a place, and return which went.
-
-        Only those of the function as it is now, unless `every`; only these `keys`, if given. What is there
-        stays: nothing is ever replaced. A place that cannot be reached costs one warning.
-
-        Parameters
-        ----------
-        place : path or str
-            A directory, or a URL that fsspec opens.
-        keys, allow_pickle, arguments, author
-            As those of `Cache.export_entries`.
-        every : bool
-            Also results of other states of the function's code and captured values.
-        """
-        from hashcache.exchange import shelf
-
-        def pushed() -> Exchanged:
-            return shelf.push(
-                self, place, keys=keys, every=every, allow_pickle=allow_pickle, arguments=arguments,
-                author=author, complain=self._complain_of(place),
-            )  # fmt: skip
-
-        return self._exchanged(place, "pushed to", pushed)
-
-    def pull(
-        self,
-        place: str | os.PathLike[str],
-        *,
-        keys: Sequence[str] | None = None,
-        every: bool = False,
-        allow_pickle: bool = False,
-        max_size: Size = MOST,
-    ) -> Exchanged:
-        """Store the results of this function that are at a place and not here, and return which came.
-
-        Only those of the function as it is now, since no others can be hits; `every` gets the others too, for
-        `explain`. A place that cannot be reached costs one warning.
-
-        Parameters
-        ----------
-        place : path or str
-            A directory, an ``http`` or ``https`` address, or another URL that fsspec opens.
-        keys, allow_pickle, max_size
-            As those of `Cache.import_entries`.
-        """
-        from hashcache.exchange import shelf
-        from hashcache.policy import bytes_of
-
-        def pulled() -> Exchanged:
-            return shelf.pull(
-                self, place, keys=keys, every=every, allow_pickle=allow_pickle, max_size=bytes_of(max_size),
-                complain=self._complain_of(place),
-            )  # fmt: skip
-
-        return self._exchanged(place, "pulled from", pulled)
-
     def stats(self, *, all_processes: bool = False, details: bool = False) -> dict[str, Any]:
         """Return the counts of hits, misses and everything unusual.
 
@@ -375,27 +299,6 @@ class Cached(Generic[P, R]):
     def _renew(self) -> Fingerprint:
         options = self._options
         return fingerprint(self.__wrapped__, strict=options.strict, depends_on=options.depends_on)
-
-    def _exchanged(
-        self, place: str | os.PathLike[str], how: str, exchange: Callable[[], Exchanged]
-    ) -> Exchanged:
-        """Return what an exchange returns; one that fails is no reason not to go on computing."""
-        from hashcache.exchange.outcome import Exchanged
-
-        try:
-            return exchange()
-        except OptionError:
-            raise
-        except (OSError, HashCacheError) as error:
-            self._complain_of(place)(
-                f"results of {self._function} are not {how} {os.fsdecode(place)}: {error}"
-            )
-            return Exchanged()
-
-    def _complain_of(self, place: str | os.PathLike[str]) -> Callable[[str], None]:
-        """Return what warns of a place, once."""
-        cache, cause = self._layer.cache, ("exchange", self._function, os.fsdecode(place))
-        return lambda reason: cache.warn_once(cause, reason, StoreWarning)
 
     def _uncacheable(self, error: Exception) -> None:
         self._stats["uncacheable"] += 1
