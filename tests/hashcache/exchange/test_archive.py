@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import io
 import os
-import pickle
 import random
 import subprocess
 import sys
@@ -15,71 +13,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from crafted import archive, files, made, row_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hashcache import ArchiveError, Cache, ConvertingCodec, Layer, Payload, entry, form, hashcache
-from hashcache.arguments import encode_arguments
-from hashcache.codec import CODECS
+from hashcache import ArchiveError, Cache, entry, hashcache
 from hashcache.exchange import archive as archives
 from hashcache.exchange import tape
-from hashcache.exchange.members import described, member_of
-from hashcache.exchange.safety import why_not
 from hashcache.form import COMPRESSED, Form
 from hashcache.key import Key
-from hashcache.replay import REPLAY
 from hashcache.roads import YIELDED
 
 MOST = 2**24
-FINGERPRINT = "f" * 32
-
-
-class Trap:
-    """What, pickled, makes a file when it is read."""
-
-    def __init__(self, sign: Path) -> None:
-        self.sign = str(sign)
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        return open, (self.sign, "w")
-
-
-def made(
-    codec: str = "arrays",
-    description: Any = 9,
-    frames: Any = (),
-    key: Key | None = None,
-    arguments: Any = (),
-    **about: Any,
-) -> tuple[str, bytes]:
-    """Return name and bytes of an entry as somebody can make it who wants it to be believed."""
-    key = key or Key("function", "square", "a" * 32)
-    told = {
-        "key": str(key), "layer": key.layer, "function": key.function, "defined": "m:square", "created": 1.0,
-        "seconds": 1.0, "python": "3.11.7", "result": "9", "parts": [], "fingerprint": FINGERPRINT, **about,
-    }  # fmt: skip
-    pieces = entry.pack(bytes.fromhex(key.digest), codec, Payload(description, frames), told, arguments)
-    return key.name, b"".join(bytes(piece) for piece in pieces)
-
-
-def archive(*members: tuple[str, bytes], author: str = "", rows: Any = None) -> bytes:
-    """Return an archive of entries, whatever they are."""
-    file = io.BytesIO()
-    rows = rows or [_row(*member) for member in members]
-    manifest = archives.manifest_of(rows, author)
-    archives.write(file, manifest, [(name, len(data), [data]) for name, data in members])
-    return file.getvalue()
-
-
-def _row(name: str, data: bytes) -> Any:
-    try:
-        return described(member_of(name, data), [data])
-    except ValueError:  # of which `ArchiveError` is one
-        return {"name": name, "size": len(data), "sha256": hashlib.sha256(data).hexdigest()}
-
-
-def files(place: Path) -> list[Path]:
-    return [path for path in place.rglob("*") if path.is_file()]
 
 
 @pytest.fixture
@@ -147,7 +92,7 @@ def test_no_more_is_read_than_there_is_whatever_is_said(cache: Cache) -> None:
     import tracemalloc
 
     huge = tape.header(archives.MANIFEST, tape.MOST) + bytes(1024)
-    rows = [_row(*made())]
+    rows = [row_of(*made())]
     rows[0]["size"] = tape.MOST
     lying = archive(made(), rows=rows)
     tracemalloc.start()
@@ -262,122 +207,6 @@ def test_compressed_results_take_no_more_than_is_allowed(cache: Cache) -> None:
     assert len(data) < 10_000
     assert "once expanded" in refusal(cache, data, max_size=2**20)
     assert cache.import_entries(io.BytesIO(data), max_size=2**25)
-
-
-# -- what could run code -----------------------------------------------------------------------------
-
-
-def pickled(sign: Path) -> tuple[str, Any, list[bytes]]:
-    return "pickle", None, [pickle.dumps(Trap(sign))]
-
-
-@pytest.fixture
-def traps(tmp_path: Path) -> tuple[Path, list[tuple[str, bytes]]]:
-    """A pickle that runs something, in every place where an entry can have one."""
-    sign = tmp_path / "sign"
-    codec, description, frames = pickled(sign)
-    arguments = encode_arguments((Trap(sign),), {}, CODECS, lambda codec, payload: (codec, payload))
-    found = [
-        made(codec, description, frames),
-        made(COMPRESSED, [codec, description, [None]], frames),
-        made(YIELDED, [["arrays", 1, 0], [codec, description, 1]], frames),
-        made(COMPRESSED, [YIELDED, [[codec, description, 1]], [None]], frames),
-        made(REPLAY, description, frames),
-        made(arguments=[bytes(frame) for frame in arguments]),
-    ]
-    return sign, found
-
-
-def test_what_needs_pickle_stays_out_unless_both_sides_say_otherwise(cache: Cache, traps: Any) -> None:
-    sign, found = traps
-    for member in found:
-        done = cache.import_entries(io.BytesIO(archive(member)))
-        assert not done.keys
-        assert "allow_pickle" in done.refused[0].reason
-        assert files(Path(cache.location)) == []
-        never = Cache(cache.location, pickle="never")
-        assert never.import_entries(io.BytesIO(archive(member)), allow_pickle=True).refused
-        assert files(Path(cache.location)) == []
-        assert cache.import_entries(io.BytesIO(archive(member)), allow_pickle=True).keys
-        assert cache.export_entries(io.BytesIO()).refused
-        assert cache.export_entries(io.BytesIO(), allow_pickle=True).keys
-        cache.clear()
-    assert not sign.exists()
-
-
-def test_no_road_of_import_or_comparison_reads_a_pickle(cache: Cache, traps: Any) -> None:
-    sign, found = traps
-    for member in found:
-        cache.import_entries(io.BytesIO(archive(member)), allow_pickle=True)
-        other = made("pickle", None, [b"another"])
-        done = cache.import_entries(io.BytesIO(archive(other)), allow_pickle=True)
-        assert done.different
-        cache.import_entries(io.BytesIO(archive(made())))
-        cache.clear()
-    assert not sign.exists()
-
-
-class Executable:
-    """A codec of something that is for one machine."""
-
-    name = "test-machine-code-1"
-    executes_code = True
-    machine_bound = True
-
-
-def test_nothing_unknown_or_bound_to_a_machine_travels_whoever_says_so(cache: Cache) -> None:
-    Form(codec=Executable())  # type: ignore[arg-type]
-    names = {
-        "test-machine-code-1": "one machine",
-        "never-heard-of": "import the module",
-        "": "import the module",
-    }
-    for codec, reason in names.items():
-        done = cache.import_entries(io.BytesIO(archive(made(codec))), allow_pickle=True)
-        assert reason in done.refused[0].reason
-        cache.store.put(*_as_put(made(codec)))
-        for allow_pickle in (False, True):
-            done = cache.export_entries(io.BytesIO(), allow_pickle=allow_pickle)
-            assert reason in done.refused[0].reason
-            assert not done.keys
-        cache.clear()
-
-
-def _as_put(member: tuple[str, bytes]) -> tuple[str, list[bytes]]:
-    return member[0], [member[1]]
-
-
-def test_of_two_codecs_with_one_name_the_worse_counts() -> None:
-    class Careless:
-        name = "test-two-1"
-        executes_code = True
-
-    Form(codec=ConvertingCodec("test-two-1", set, list, set))
-    assert why_not(frozenset({"test-two-1"}), False) == ""
-    Form(codec=Careless())  # type: ignore[arg-type]
-    assert "allow_pickle" in why_not(frozenset({"test-two-1"}), False)
-
-
-def test_a_codec_that_takes_a_name_of_the_mechanism_counts_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert why_not(frozenset({"arrays", YIELDED}), False) == ""
-    monkeypatch.setitem(form._traits, YIELDED, form.Traits(True, False))
-    assert "allow_pickle" in why_not(frozenset({"arrays", YIELDED}), False)
-
-
-def test_programs_never_leave(cache: Cache) -> None:
-    pytest.importorskip("jax")
-    from hashcache.programs.compiled import ProgramCodec
-
-    Layer("program", codec=ProgramCodec(), cache=cache)
-    key = Key("program", "step", "a" * 32)
-    cache.store.put(*_as_put(made("jax-executable-1", {}, [b"code"], key)))
-    done = cache.export_entries(io.BytesIO(), allow_pickle=True)
-    assert not done.keys
-    assert "one machine" in done.refused[0].reason
-    done = Cache(cache.location / "other").import_entries(
-        io.BytesIO(archive(made("jax-executable-1", {}, [b"code"], key))), allow_pickle=True
-    )
-    assert not done.keys
 
 
 # -- interruption ------------------------------------------------------------------------------------
@@ -549,13 +378,3 @@ def test_bytes_that_are_no_archive_are_refused(data: bytes, begins: bool) -> Non
         data = _framed(data) + tape.END
     with pytest.raises(ArchiveError):
         hashcache.import_entries(io.BytesIO(data))
-
-
-def test_contents_are_told_of_all_that_is_read() -> None:
-    def contents(*args: Any) -> Any:
-        return member_of(*made(*args)).contents
-
-    assert contents().of_result == {"arrays"}
-    items = contents(YIELDED, [["arrays", 1, 0], ["pickle", None, 1]], [b"x"])
-    assert items.of_result == {"arrays", "pickle", YIELDED}
-    assert contents(COMPRESSED, ["arrays", 9, [70]], [b"x"]).expanded == 70
