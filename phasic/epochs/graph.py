@@ -333,7 +333,10 @@ class EpochGraph(Graph):
         if self._weighting is linear:
             return np.where(switch, 0.0, self.arrays.coefficients)
         if self._weighting is not product or self._theta is None or (self._theta == 0.0).any():
-            return super()._slopes()  # which says what cannot be
+            raise GraphError(
+                "derivatives are known where weights are sums over theta, or with log=True products without a "
+                "zero in theta, but not where they follow from a callback"
+            )
         theta, length = self._theta, self._switching.length
         sources = np.repeat(np.arange(self.arrays.n_vertices), np.diff(self.arrays.offsets))
         place = np.arange(theta.size)
