@@ -84,7 +84,7 @@ class Engine:
         return np.array(moments.moments(factors, self.alpha, k, discrete=self.discrete))
 
     def moment_slopes(self, weights: Floats, directions: Floats, k: int) -> tuple[Floats, Floats]:
-        """Return the same and their derivatives in the rows of `directions` (float64[q, m]), float64[k, q]."""
+        """Return these and their derivatives in the rows of `directions`, float64[k, q]."""
         from phasic import replay, slopes
 
         factors = replay.factorise(self.trace, weights)

@@ -71,7 +71,7 @@ class Walks:
     @property
     def _ends(self) -> NDArray[np.bool_]:
         """In which rows walks end, bool[n + 1]."""
-        return (np.diff(self.tables.offsets) == 0) & (self.sisters < 0)
+        return np.asarray((np.diff(self.tables.offsets) == 0) & (self.sisters < 0))
 
     @property
     def _chain(self) -> tuple[Any, ...]:
@@ -206,9 +206,7 @@ def collect(walks: Walks, rewards: Floats, n: int, rng: np.random.Generator) -> 
         where = (walks._begin, rewards, *next(blocks), walk, at)
         with np.errstate(over="ignore", invalid="ignore"):
             if timed:
-                busy = kernels.collect_until(
-                    *chain, walks.deadlines, walks.sisters, *where, clock, out, last
-                )
+                busy = kernels.collect_until(*chain, walks.deadlines, walks.sisters, *where, clock, out, last)
             else:
                 busy = kernels.collect(*chain, walks.discrete, *where, out, last)
     return out, last.astype(np.int64)

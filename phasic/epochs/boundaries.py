@@ -1,19 +1,9 @@
-"""Where a chain with epochs is at the boundaries, and the weights that follow from that.
-
-A state of epoch k is one state more than the same of epoch k - 1, its last entry k. At the boundary the
-chain goes from each state to its sister in the next epoch. So a graph with epochs has edges between
-sisters, at rates for which it spends the right expected time in every state:
-
-    rate = P(in the state at the boundary) / E(time in the state until then).
-
-Means of rewards are those of this graph; everything else is computed epoch by epoch.
-"""
+"""From boundary to boundary: where the chain is, and what it has collected by then, with derivatives."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -21,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import Floats, GraphArrays, Integers
-from phasic.errors import ParameterError, PhasicError
-from phasic.weighting import Reading, Weighting, linear
+from phasic.errors import PhasicError
 
 Numbers = NDArray[Any]
 """Floats, or complex numbers whose imaginary parts are derivatives."""
@@ -30,95 +19,6 @@ Numbers = NDArray[Any]
 _MOST_WORK = 2e11  # visits to edges: many minutes
 _MOST_STEPS = 5e7
 _TINY = 1e-50
-
-
-@dataclass
-class Switching:
-    """A `Reading` that gives the edges between sisters the rates that keep expected times right.
-
-    Attributes
-    ----------
-    boundaries : tuple of float
-        When epochs begin, but for the first.
-    length : int
-        Entries of theta for each epoch: those of its parameters, and one for the time at which it begins.
-    within : Reading, optional
-        What is made of the weights within epochs.
-    """
-
-    boundaries: tuple[float, ...]
-    length: int
-    within: Reading | None = None
-    _kept: tuple[GraphArrays, Epochs] | None = field(default=None, compare=False, repr=False)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_kept": None}
-
-    @property
-    def places(self) -> list[int]:
-        """Where theta has the times at which epochs begin."""
-        return [(k + 1) * self.length - 1 for k in range(len(self.boundaries) + 1)]
-
-    def epochs(self, arrays: GraphArrays) -> Epochs:
-        """Return the epochs of `arrays`, found once."""
-        kept = self._kept
-        if kept is None or kept[0] is not arrays:
-            self._kept = kept = arrays, Epochs(arrays, self.boundaries, self.length)
-        return kept[1]
-
-    def inner(self, arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
-        """Return the weights within epochs at `theta`; those of edges between sisters are zero.
-
-        Weights that are no sums follow from the parameters of their own epoch, as those of the graph
-        before it had epochs.
-
-        Raises
-        ------
-        ParameterError
-            Theta would move a boundary, or gives a weight that cannot be.
-        """
-        if theta is not None and theta.size > self.places[-1]:
-            self._require_still(theta)
-        epochs = self.epochs(arrays)
-        if weighting is linear:
-            weights = self._read(arrays, theta, weighting)
-        else:
-            weights = np.zeros(arrays.targets.size)
-            for k in range(len(self.boundaries) + 1):
-                first, last = k * self.length, (k + 1) * self.length - 1
-                mine = arrays.coefficients[:, first:last].any(axis=1)
-                some = replace(arrays, coefficients=arrays.coefficients[:, first:last])
-                part = None if theta is None else theta[first:last]
-                weights[mine] = self._read(some, part, weighting)[mine]
-        return np.where(epochs.switch, 0.0, weights)
-
-    def _read(self, arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
-        if self.within is None:
-            return weighting(arrays, theta)
-        return self.within(arrays, theta, weighting)
-
-    def _require_still(self, theta: Floats) -> None:
-        for k, boundary in enumerate(self.boundaries, start=1):
-            place = self.places[k]
-            if theta[place] not in (1.0, boundary):
-                raise ParameterError(
-                    f"entry {place} of theta is {theta[place]:g}, but epoch {k} begins at {boundary:g}; pass "
-                    f"1 or that time, and to move a boundary, add the epoch anew"
-                )
-
-    def __call__(self, arrays: GraphArrays, theta: Floats | None, weighting: Weighting) -> Floats:
-        """Return the weights at `theta`, those of edges between sisters included."""
-        weights = self.inner(arrays, theta, weighting)
-        epochs = self.epochs(arrays)
-        out, alpha = weights.copy(), arrays.alpha
-        for k, length in enumerate(epochs.lengths):
-            there, until = epochs.lived(k, weights, alpha, length)
-            edges, sources, _ = epochs.sisters[k]
-            out[edges] = np.divide(
-                there[sources], until[sources], out=np.zeros(edges.size), where=until[sources] > 0.0
-            )
-            alpha = epochs.switched(k, there)
-        return out
 
 
 class Part(NamedTuple):
@@ -158,10 +58,12 @@ class Epochs:
     arrays : GraphArrays
         Edges between sisters have one coefficient, that of the time at which their epoch begins.
     boundaries, length
-        As for `Switching`.
+        As for `phasic.epochs.switching.Switching`.
 
     Attributes
     ----------
+    sources : int64[m]
+        Where each edge starts.
     switch : bool[m]
         Which edges lead to the next epoch.
     sisters : list of (int64[j], int64[j], int64[j])
@@ -174,18 +76,17 @@ class Epochs:
 
     def __init__(self, arrays: GraphArrays, boundaries: tuple[float, ...], length: int) -> None:
         self._arrays = arrays
-        sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
+        self.sources: Integers = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
         used = arrays.coefficients != 0.0
-        self.switch: NDArray[np.bool_] = np.zeros(sources.size, np.bool_)
+        self.switch: NDArray[np.bool_] = np.zeros(self.sources.size, np.bool_)
         self.sisters: list[tuple[Integers, Integers, Integers]] = []
         single = used.sum(axis=1) == 1
         for k in range(1, len(boundaries) + 1):
             edges = np.flatnonzero(single & used[:, (k + 1) * length - 1])
             self.switch[edges] = True
-            self.sisters.append((edges, sources[edges], arrays.targets[edges]))
+            self.sisters.append((edges, self.sources[edges], arrays.targets[edges]))
         self.begins = np.array([0.0, *boundaries])
         self.lengths = [float(t) for t in np.diff(self.begins)]
-        self._sources = sources
 
     @cached_property
     def parts(self) -> list[Part]:
@@ -193,7 +94,7 @@ class Epochs:
         from phasic.kernels.structure import reach
 
         arrays, n = self._arrays, self._arrays.n_vertices
-        inside = ~self.switch & (self._sources != arrays.targets)
+        inside = ~self.switch & (self.sources != arrays.targets)
         start, parts = arrays.alpha > 0.0, []
         for k in range(self.begins.size):
             reached = start.copy()
@@ -201,8 +102,8 @@ class Epochs:
             vertices = np.flatnonzero(reached)
             place = np.full(n, -1, np.int32)
             place[vertices] = np.arange(vertices.size, dtype=np.int32)
-            edges = np.flatnonzero(inside & reached[self._sources])
-            own = place[self._sources[edges]].astype(np.int64)
+            edges = np.flatnonzero(inside & reached[self.sources])
+            own = place[self.sources[edges]].astype(np.int64)
             offsets = np.append(0, np.cumsum(np.bincount(own, minlength=vertices.size))).astype(np.int64)
             parts.append(Part(vertices, edges, offsets, place[arrays.targets[edges]], own))
             if k < len(self.sisters):
@@ -271,9 +172,7 @@ class Epochs:
         out[..., part.vertices] = total
         return out
 
-    def bent(
-        self, epoch: int, weights: Floats, directions: Floats, alpha: Floats, slopes: Floats
-    ) -> Floats:
+    def bent(self, epoch: int, weights: Floats, directions: Floats, alpha: Floats, slopes: Floats) -> Floats:
         """Return how the distribution at the end of an epoch changes with the weights, float64[q, n].
 
         Parameters

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from phasic import state_space
 from phasic.arrays import GraphArrays
-from phasic.epochs.boundaries import Switching
+from phasic.epochs.switching import Switching
 from phasic.errors import GraphError
 from phasic.initial import Callback
 from phasic.state_space import compress, smallest

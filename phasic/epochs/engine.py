@@ -8,10 +8,11 @@ from numpy.typing import ArrayLike
 from phasic.arrays import Floats, GraphArrays
 from phasic.density import Question
 from phasic.engine import Engine
-from phasic.epochs.boundaries import Epochs, Switching
+from phasic.epochs.boundaries import Epochs
 from phasic.epochs.density import Piecewise, by_epoch
 from phasic.epochs.likelihood import EpochLikelihood
 from phasic.epochs.moments import collected, raw_moments
+from phasic.epochs.switching import Switching
 from phasic.errors import ParameterError
 from phasic.slopes import Densities, Sloped
 from phasic.trace import Trace
@@ -44,8 +45,8 @@ class EpochEngine(Engine):
             time = self._epochs.begins[k]
             if not np.isin(weights[edges], (1.0, time)).all():
                 raise ParameterError(
-                    f"entry {self._switching.places[k]} of theta is {weights[edges[0]]:g}, but epoch {k} begins "
-                    f"at {time:g}; fix it at 1 or that time"
+                    f"entry {self._switching.places[k]} of theta is {weights[edges[0]]:g}, but epoch {k} "
+                    f"begins at {time:g}; fix it at 1 or that time"
                 )
 
     def inner(self, weights: Floats) -> Floats:
@@ -63,11 +64,7 @@ class EpochEngine(Engine):
 
     def likelihood(self, times: ArrayLike) -> EpochLikelihood:  # type: ignore[override]
         """Return the likelihood of observed times, ``(weights, gradient) -> LogLikelihood``."""
-        transient = ~self.trace.absorbing
-        transient[0] = False
-        return EpochLikelihood(
-            self._epochs, self.inner, lambda within: self._piecewise(within).questions, transient, times
-        )
+        return EpochLikelihood(self._epochs, self.trace, self.inner, times)
 
     def densities(self, times: Floats) -> EpochDensities:  # type: ignore[override]
         """Return the density at `times` and its derivatives, ``(weights, directions) -> Sloped``."""

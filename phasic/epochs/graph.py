@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays, Integers
-from phasic.epochs.boundaries import Epochs, Switching
+from phasic.epochs.boundaries import Epochs
+from phasic.epochs.switching import Switching
 from phasic.errors import GraphError
 from phasic.graph import Graph
 from phasic.weighting import linear, product
@@ -140,7 +141,9 @@ class EpochGraph(Graph):
         """Return the sum of the logarithms of the density at observed times; see `Graph.log_likelihood`."""
         from phasic.epochs.engine import EpochEngine
 
-        likelihood = EpochEngine(self._startable(), self.trace, self._switching).likelihood(self._times(times))
+        likelihood = EpochEngine(self._startable(), self.trace, self._switching).likelihood(
+            self._times(times)
+        )
         weights = self._within + self._epochs.switch  # 1 for times, which do not move
         if not gradient:
             return likelihood(weights, gradient=False).value
@@ -201,30 +204,9 @@ class EpochGraph(Graph):
         >>> years.boundaries, round(years.expectation() / graph.expectation(), 12)
         ((25.0,), 25.0)
         """
-        arrays, epochs, switching = self._startable(), self._epochs, self._switching
-        vector = self._vector(rewards)
-        if self._weighting is not linear or switching.within is not None or self._joint is not None:
-            raise GraphError("only a graph with epochs whose weights are sums over theta can be transformed")
-        transient, epoch = np.diff(arrays.offsets) > 0, self._epoch_of_vertices
-        pace = np.ones(epochs.begins.size)
-        for k in range(pace.size):
-            mine = vector[transient & (epoch == k)]
-            if mine.size and not (mine[0] > 0.0 and (mine == mine[0]).all()):
-                raise GraphError(
-                    f"states of epoch {k} have rewards from {mine.min():g} to {mine.max():g}, so every path "
-                    f"reaches the next boundary, or its end, at another amount of the reward, and no graph with "
-                    f"epochs has it for its time; moments(k, rewards), covariance and sample(n, rewards) are "
-                    f"exact, and one positive reward for all states of an epoch can be transformed"
-                )
-            pace[k] = mine[0] if mine.size else 1.0
-        sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
-        divisors = np.where(epochs.switch, 1.0, pace[epoch[sources]])
-        made = EpochGraph.from_arrays(replace(arrays, coefficients=arrays.coefficients / divisors[:, None]))
-        ends = np.cumsum(pace[:-1] * np.array(epochs.lengths))
-        theta = None if self._theta is None else self._theta.copy()
-        if theta is not None:
-            theta[switching.places] = 1.0
-        return self._like_this(made, Switching(tuple(ends.tolist()), switching.length), theta)
+        from phasic.epochs.transformations import on_another_clock
+
+        return on_another_clock(self, self._vector(rewards))
 
     def laplace_transform(self, s: float) -> EpochGraph:
         """Return the graph in which every state is left for an absorbing one at one more rate; see `Graph`.
@@ -234,29 +216,18 @@ class EpochGraph(Graph):
         GraphError
             As for `Graph`, or states become absorbing at a boundary.
         """
-        from phasic.laplace import killed
+        from phasic.epochs.transformations import killed
 
-        arrays, switching = self.arrays, self._switching
-        if switching.within is not None:
-            raise GraphError("ask the graph that this one was made of for its Laplace transform")
-        if any((np.diff(arrays.offsets)[ends] == 0).any() for _, _, ends in self._epochs.sisters):
-            raise GraphError(
-                "states become absorbing at a boundary, which is no rate; integrate over cdf for the transform"
-            )
-        longer, killing = killed(arrays, s)
-        made = EpochGraph.from_arrays(longer)
-        made._joint, made.auxiliary = self._joint, set(self.auxiliary)
-        return self._like_this(made, replace(switching, within=killing), self._theta)
+        return killed(self, s)
 
     def absorbing_state_rewards(self) -> Floats:
         """Return the rate at which each vertex is left for an absorbing one, float64[n]; see `Graph`."""
         from phasic.laplace import Killing, exit_rates
 
-        weights, killing = self._within, self._switching.within
-        if isinstance(killing, Killing):
-            weights = replace(self._switching, within=killing.without).inner(
-                self.arrays, self._theta, self._weighting
-            )
+        switching, weights = self._switching, self._within
+        if isinstance(switching.within, Killing):
+            without = replace(switching, within=switching.within.without)
+            weights = without.inner(self.arrays, self._theta, self._weighting)
         return exit_rates(self.arrays, weights)
 
     def joint_prob_graph(
@@ -271,7 +242,8 @@ class EpochGraph(Graph):
         """Return the graph of states joined with counts of events, for `joint_prob_table`; see `Graph`.
 
         Events go on through all epochs, and counts are kept at boundaries. The last parameter of theta, one
-        for all epochs, scales `mutation_rate`.
+        for all epochs, scales `mutation_rate`. Outcomes have a row for every epoch in which they can be
+        reached, unless `reward_only` is given.
 
         Parameters
         ----------
@@ -280,25 +252,17 @@ class EpochGraph(Graph):
             table. With rates, it is a graph with epochs.
         """
         from phasic.epochs.jumps import EpochJumps
+        from phasic.epochs.transformations import joined
 
-        if self._switching.within is not None or self._weighting is not linear or self._joint is not None:
-            raise GraphError(
-                "events are counted in graphs whose weights are sums over theta; ask the graph that this one "
-                "was made of"
-            )
-        plain = Graph.from_arrays(self._startable())
-        plain._theta, plain.indexer = self._theta, self.indexer
-        found = plain.joint_prob_graph(
-            indexer, reward_only, mutation_rate, reward_limit, tot_reward_limit, discrete=False
-        )
-        made = EpochGraph.from_arrays(found.arrays)
-        made._joint = found._joint
-        made = self._like_this(made, replace(self._switching), found._theta)
+        made = joined(self, indexer, reward_only, mutation_rate, reward_limit, tot_reward_limit)
         return EpochJumps.counting(made) if discrete else made
 
-    def _like_this(self, made: EpochGraph, switching: Switching, theta: Floats | None) -> EpochGraph:
+    def _like_this(self, arrays: GraphArrays, switching: Switching, theta: Floats | None) -> EpochGraph:
+        """Return a graph with other content and the flags of this one."""
+        made = EpochGraph.from_arrays(arrays)
         made._reading, made._theta, made._weighting = switching, theta, self._weighting
-        made.cache_trace, made.cache_moments, made.indexer = self.cache_trace, self.cache_moments, self.indexer
+        made.cache_trace, made.cache_moments = self.cache_trace, self.cache_moments
+        made.indexer = self.indexer
         return made
 
     # What the answers are made of
@@ -334,11 +298,11 @@ class EpochGraph(Graph):
             return np.where(switch, 0.0, self.arrays.coefficients)
         if self._weighting is not product or self._theta is None or (self._theta == 0.0).any():
             raise GraphError(
-                "derivatives are known where weights are sums over theta, or with log=True products without a "
-                "zero in theta, but not where they follow from a callback"
+                "derivatives are known where weights are sums over theta, or with log=True products without "
+                "a zero in theta, but not where they follow from a callback"
             )
         theta, length = self._theta, self._switching.length
-        sources = np.repeat(np.arange(self.arrays.n_vertices), np.diff(self.arrays.offsets))
+        sources = self._epochs.sources
         place = np.arange(theta.size)
         own = self._epoch_of_vertices[sources][:, None] == place // length
         own = own & (place % length < length - 1) & ~switch
@@ -361,9 +325,9 @@ class EpochGraph(Graph):
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise GraphError(
-            "this cannot be asked of a graph with epochs, whose rates are not constant; what can be asked are "
-            "moments and their gradients, covariances, densities, distributions, state probabilities, times "
-            "spent, samples and fits"
+            "this cannot be asked of a graph with epochs, whose rates are not constant; what can be asked "
+            "are moments and their gradients, covariances, densities, distributions, state probabilities, "
+            "times spent, samples and fits"
         )
 
     as_matrices = push_cache = _refuse

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays
-from phasic.epochs.boundaries import Switching
+from phasic.epochs.switching import Switching
 from phasic.errors import GraphError
 from phasic.graph import Graph
 from phasic.weighting import Weighting, shares

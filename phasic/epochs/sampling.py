@@ -26,10 +26,8 @@ def chance_of_ending(epochs: Epochs, arrays: GraphArrays, weights: Floats, ends:
     return float(alpha @ sampling.chance_of_ending(arrays, weights, ends))
 
 
-def paths_to(
-    walks: Walks, ends: Integers, chance: float, n: int, rng: np.random.Generator
-) -> list[Path]:
-    """Return `n` paths that end in one of `ends`, which `chance` is the probability of: the others are left out.
+def paths_to(walks: Walks, ends: Integers, chance: float, n: int, rng: np.random.Generator) -> list[Path]:
+    """Return `n` paths that end in one of `ends`, as all do with probability `chance`; others are left out.
 
     Raises
     ------

@@ -8,7 +8,6 @@ import numpy as np
 
 from phasic.kernels import kernel
 
-
 _FEW = 1500  # entries: the work is their product with the number of jumps
 
 

@@ -27,8 +27,8 @@ def go_back(
 ) -> None:
     """Add the derivative of what a chain is worth by each one-step probability to `out`.
 
-    The chain is worth ``worth[k]`` if it is absorbed by jump k + 1, and ``counts[k] * final[v]`` for being in v
-    after k jumps. More of one jump is less of staying.
+    The chain is worth ``worth[k]`` if it is absorbed by jump k + 1, and ``counts[k] * final[v]`` for being
+    in v after k jumps. More of one jump is less of staying.
 
     Parameters
     ----------

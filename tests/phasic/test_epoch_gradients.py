@@ -36,7 +36,7 @@ def directions(arrays, epoch, parameter):
 
 
 def dense_density(arrays, parts, times, t):
-    """Return the density at `t` and its derivatives, epoch by epoch, by Frechet derivatives of exponentials."""
+    """Return the density at `t` and its derivatives, by Frechet derivatives of matrix exponentials."""
     begins = (0.0, *times)
     last = max(k for k, begin in enumerate(begins) if begin <= t)
     transient = np.diff(arrays.offsets) > 0
@@ -132,7 +132,9 @@ def test_rates_that_are_products_have_derivatives_too():
 
 def test_a_closed_edge_has_a_derivative():
     """With rate zero of a second way out, its derivative is that of opening it."""
-    graph = Graph(lambda s: [([1], [1.0, 0.0]), ([2], [0.0, 1.0])] if s[0] == 0 else [], ipv=[0]).add_epoch(1.0)
+    graph = Graph(lambda s: [([1], [1.0, 0.0]), ([2], [0.0, 1.0])] if s[0] == 0 else [], ipv=[0]).add_epoch(
+        1.0
+    )
     graph.update_weights([1.0, 0.0, 1.0, 2.0, 0.0, 1.0])
     _, slopes = graph.expectation_gradient()
     q = math.exp(-1.0)

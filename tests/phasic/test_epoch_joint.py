@@ -26,7 +26,7 @@ def three():
 
 
 def dense(rates, boundaries, mutation, limit):
-    """Return the probability of each outcome from the joint graph without epochs, as one long matrix product."""
+    """Return the probability of each outcome by matrix exponentials of the joint graph without epochs."""
     graph = three().joint_prob_graph(tot_reward_limit=limit, mutation_rate=1.0, discrete=False)
     arrays, table = graph.arrays, graph._joint
     state = arrays.alpha

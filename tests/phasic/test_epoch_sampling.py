@@ -41,7 +41,9 @@ def test_samples_of_rewards_have_their_moments_and_covariance(graph):
     exact = graph.covariance(rewards[:, 0], rewards[:, 1])
     exact += graph.expectation(rewards[:, 0]) * graph.expectation(rewards[:, 1])
     assert_means(product, exact, product.var())
-    np.testing.assert_array_equal(graph.sample(100, rewards[:, 0], seed=3), graph.sample(N, rewards[:, 0], seed=3)[:100])
+    np.testing.assert_array_equal(
+        graph.sample(100, rewards[:, 0], seed=3), graph.sample(N, rewards[:, 0], seed=3)[:100]
+    )
 
 
 @pytest.mark.parametrize("t", [0.2, 0.3, 0.5, 0.7, 1.5])
@@ -77,7 +79,9 @@ def test_paths_can_be_asked_to_end_somewhere():
     paths = graph.sample_path_conditioned([late], 50, seed=1)
     assert all(path["entry_times"][-1] > 0.2 and path["vertex_indices"][-1] == late for path in paths)
     early = [graph.find_vertex([1, 0]).index(), graph.find_vertex([2, 0]).index()]
-    share = np.mean([graph.sample_path_conditioned(early, seed=s)["vertex_indices"][-1] == early[1] for s in range(200)])
+    share = np.mean(
+        [graph.sample_path_conditioned(early, seed=s)["vertex_indices"][-1] == early[1] for s in range(200)]
+    )
     assert share == pytest.approx(0.75, abs=5 * np.sqrt(0.75 * 0.25 / 200))
     rare = Graph(two_ends, ipv=[0]).add_epoch(20.0)
     with pytest.raises(PhasicError, match="too few to wait for"):
@@ -106,7 +110,9 @@ def test_missing_mass_is_nowhere(graph):
     half.update_ipv([0.5])
     times = half.sample(N, seed=10)
     assert np.isinf(times).mean() == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(N))
-    assert (half.sample_stop_vertices(2.0, N, seed=11) == 0).mean() == pytest.approx(0.5, abs=5 * 0.5 / np.sqrt(N))
+    assert (half.sample_stop_vertices(2.0, N, seed=11) == 0).mean() == pytest.approx(
+        0.5, abs=5 * 0.5 / np.sqrt(N)
+    )
 
 
 def test_boundaries_that_change_nothing_leave_the_distribution(graph):

@@ -125,7 +125,7 @@ def test_a_reward_for_each_epoch_is_another_clock(arrays, times, parts, pace):
 
 def test_rewards_that_differ_within_an_epoch_have_no_clock():
     graph = Graph(models.coalescent(4)).add_epoch(0.5)
-    with pytest.raises(GraphError, match=r"states of epoch 0 have rewards from 0 to 4, .* moments\(k, rewards\)"):
+    with pytest.raises(GraphError, match=r"epoch 0 have rewards from 0 to 4, .* moments\(k, rewards\)"):
         graph.reward_transform(graph.states()[:, 0])
     with pytest.raises(GraphError, match="epoch 1 have rewards from 0 to 0"):
         graph.reward_transform(1.0 - graph.states()[:, -1])

@@ -237,5 +237,6 @@ def test_tails_quantiles_and_likelihoods_follow_the_rates_of_each_epoch():
     assert (np.abs(values - hazard * np.exp(-gone)) <= errors + 1e-15).all()
     _, gradient = graph.log_likelihood(t, gradient=True)
     assert gradient.tolist() == pytest.approx(
-        [1.0 - t[:1].sum() - 5.0, 0.0, 2 / 10 - 0.2 - 3 * 0.5, 0.0, 3 / 2 - (t[3:] - 1.5).sum(), 0.0], rel=1e-11
+        [1.0 - t[:1].sum() - 5.0, 0.0, 2 / 10 - 0.2 - 3 * 0.5, 0.0, 3 / 2 - (t[3:] - 1.5).sum(), 0.0],
+        rel=1e-11,
     )
