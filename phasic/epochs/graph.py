@@ -254,7 +254,14 @@ class EpochGraph(Graph):
         from phasic.epochs.jumps import EpochJumps
         from phasic.epochs.transformations import joined
 
-        made = joined(self, indexer, reward_only, mutation_rate, reward_limit, tot_reward_limit)
+        made = joined(
+            self,
+            indexer=indexer,
+            reward_only=reward_only,
+            mutation_rate=mutation_rate,
+            reward_limit=reward_limit,
+            tot_reward_limit=tot_reward_limit,
+        )
         return EpochJumps.counting(made) if discrete else made
 
     def _like_this(self, arrays: GraphArrays, switching: Switching, theta: Floats | None) -> EpochGraph:

@@ -134,8 +134,7 @@ class EpochLikelihood:
         return LogLikelihood(value, slopes)
 
     def _sum(self, logs: list[Floats]) -> float:
-        parts = [stage.counts @ some for stage, some in zip(self._stages, logs, strict=True)]
-        return float(np.sum(parts))
+        return float(np.sum([stage.counts @ some for stage, some in zip(self._stages, logs, strict=True)]))
 
     def _logs(self, epoch: int, weights: Floats, alpha: Floats) -> Floats:
         """Return the logarithms of the densities at the observations of an epoch."""
@@ -145,7 +144,7 @@ class EpochLikelihood:
 
     def _visits(self, epoch: int, weights: Floats) -> float:
         part, times, _, length = self._stages[epoch]
-        last = max(times.max(initial=0.0), length or 0.0)
+        last = float(times.max(initial=length or 0.0))
         return (part.uniform(weights)[0] * last + 100.0) * (part.edges.size + times.size)
 
     def _walk(self, epoch: int, weights: Floats, alpha: Floats) -> _Walk:

@@ -71,9 +71,8 @@ def killed(graph: EpochGraph, rate: float) -> EpochGraph:
     return made
 
 
-def joined(graph: EpochGraph, *arguments: Any) -> EpochGraph:
-    """Return the graph of states joined with counts of events; arguments as for `Graph.joint_prob_graph`
-    up to the last.
+def joined(graph: EpochGraph, **options: Any) -> EpochGraph:
+    """Return the graph of states joined with counts of events; options as for `Graph.joint_prob_graph`.
 
     Edges between sisters are joined with counts as all others are, and stay what they are.
 
@@ -85,7 +84,7 @@ def joined(graph: EpochGraph, *arguments: Any) -> EpochGraph:
     _require_sums(graph, "joined with counts")
     plain = Graph.from_arrays(graph._startable())
     plain._theta, plain.indexer = graph.theta, graph.indexer
-    found = plain.joint_prob_graph(*arguments, False)
+    found = plain.joint_prob_graph(**options, discrete=False)
     made = graph._like_this(found.arrays, replace(graph._switching), found.theta)
     made._joint = found._joint
     return made
