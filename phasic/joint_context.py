@@ -122,8 +122,8 @@ class JointContexts(Distribution):
         --------
         >>> from phasic import Graph, Property, StateIndexer, models
         >>> indexer = StateIndexer(lineages=[Property("descendants", 2, 1)])
-        >>> pair = Graph(models.coalescent(2), indexer=indexer)
-        >>> joint = pair.joint_prob_graph(tot_reward_limit=0, mutation_rate=0.5, discrete=False)
+        >>> pair = Graph(models.coalescent(2))
+        >>> joint = pair.joint_prob_graph(indexer, None, 0.5, tot_reward_limit=0, discrete=False)
         >>> joint.epoch_context().cumulative_probs([1.0, 50.0]).round(6).ravel().tolist()
         [0.432332, 0.5]
         """

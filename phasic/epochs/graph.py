@@ -46,9 +46,9 @@ class EpochGraph(Graph):
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``; see `Graph.moments`."""
         from phasic.epochs.moments import raw_moments
 
+        if not isinstance(k, int | np.integer) or k <= 1:
+            return super().moments(k, rewards)
         first = super().moments(1, rewards)  # which refuses what has to be refused
-        if k == 1 or not isinstance(k, int | np.integer):
-            return first
         reward = self._vector(rewards)
         jets, _ = self._collected((reward, reward), (int(k), 0))
         return [*first, *raw_moments(jets)[1:].tolist()]

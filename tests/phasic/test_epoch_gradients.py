@@ -82,7 +82,7 @@ def test_derivatives_of_densities_are_those_of_dense_exponentials(arrays, times,
         assert not gradient[[2, 5, 8]].any()
 
 
-@few
+@settings(max_examples=4)
 @given(phase_types(parameters=2, max_states=4), two_times, three, st.lists(MILD, min_size=6, max_size=6))
 def test_derivatives_of_moments_are_those_of_dense_moments(arrays, times, parts, rewards):
     graph = with_epochs(arrays, times)

@@ -155,6 +155,14 @@ def test_epochs_that_cannot_be_are_refused():
         Graph(chain, ipv=[2]).add_epoch(1e12).expectation()
 
 
+def test_moments_are_counted_from_one():
+    graph = Graph(models.lineages(3)).add_epoch(0.5)
+    for wrong in (0, -1, 1.5, "two"):
+        for ask in (graph.moments, graph.moments_gradient):
+            with pytest.raises(ParameterError, match="an integer of at least 1"):
+                ask(wrong)
+
+
 def test_graphs_with_epochs_are_values():
     graph = Graph(models.lineages(3)).add_epoch(0.5)
     graph.update_weights([1.0, 1.0, 4.0, 1.0])
