@@ -79,5 +79,5 @@ class EpochJumps(Graph):
     variance_discrete = covariance_discrete = pdf_discrete = cdf_discrete = _refuse
     moments_discrete = stop_probability_discrete = _refuse
     reward_transform = reward_transform_discrete = discretize = laplace_transform = _refuse
-    as_matrices = push_cache = normalize = add_epoch = joint_prob_graph = _refuse
+    absorbing_state_rewards = as_matrices = push_cache = normalize = add_epoch = joint_prob_graph = _refuse
     svgd = fit = method_of_moments = _refuse

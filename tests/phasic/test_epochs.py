@@ -15,6 +15,7 @@ from strategies import MILD, phase_types, thetas
 
 from phasic import AbsorptionError, Graph, GraphError, ParameterError, PhasicError, models
 from phasic.epochs import EpochGraph
+from phasic.epochs.jumps import EpochJumps
 
 few = settings(max_examples=10)
 
@@ -226,6 +227,12 @@ def test_whatever_takes_rates_for_constant_is_refused():
     for name in discrete:
         with pytest.raises((GraphError, TypeError)):
             getattr(graph, name)()
+
+
+def test_what_has_an_answer_of_its_own_is_refused_for_numbers_of_jumps():
+    """Which are not independent of time; but for `moments`, of which the first one is known."""
+    for name in OF_THEIR_OWN - {"moments"}:
+        assert getattr(EpochJumps, name) is EpochJumps._refuse, name
 
 
 def test_tails_quantiles_and_likelihoods_follow_the_rates_of_each_epoch():
