@@ -12,15 +12,12 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from phasic import moments as algorithm
 from phasic.arrays import Floats, GraphArrays
 from phasic.errors import AbsorptionError, GraphError, ParameterError, PhasicError
-from phasic.replay import factorise
-from phasic.slopes import Densities, moment_slopes
-from phasic.weighting import linear
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
+    from phasic.slopes import Densities
 
 Answer = tuple[Floats, Floats]
 _MOST = 16  # sets of times whose preparations are kept
@@ -42,12 +39,7 @@ class Model:
 
     def __init__(self, graph: Graph) -> None:
         self.arrays: GraphArrays = graph._startable()
-        if graph._reading is not None or graph._weighting is not linear:
-            raise GraphError(
-                "the weights of this graph are no sums of coefficients times theta, so their derivatives "
-                "are not known; make the function from the graph it was made of"
-            )
-        self.trace = graph.trace
+        self._engine = graph._engine()
         self._directions = np.ascontiguousarray(self.arrays.coefficients.T)
         self._prepared: dict[bytes, Densities] = {}
 
@@ -59,7 +51,9 @@ class Model:
     def weights(self, theta: Floats) -> Floats | None:
         """Return the weight of every edge, or None where theta gives one that cannot be."""
         try:
-            return self.arrays.checked(self.arrays.coefficients @ theta, theta)
+            weights = self.arrays.checked(self.arrays.coefficients @ theta, theta)
+            self._engine.require(weights)
+            return weights
         except ParameterError:
             return None
 
@@ -68,7 +62,7 @@ class Model:
         key = times.tobytes()
         found = self._prepared.get(key)
         if found is None:
-            found = Densities(self.trace, self.arrays.alpha, times, self.arrays.discrete)
+            found = self._engine.densities(times)
             while len(self._prepared) >= _MOST:
                 self._prepared.pop(next(iter(self._prepared)), None)
             self._prepared[key] = found
@@ -94,24 +88,15 @@ class Model:
     ) -> Floats:
         if self.arrays.discrete:
             return np.full(times.size, np.nan)
-        # All rates c times as large are a clock c times as fast: f(t, c w) = c f(c t, w).
-        with np.errstate(divide="ignore", invalid="ignore"):
-            out = (slopes @ theta - value) / times
-        if not times.all():
-            offsets, targets, alpha = self.arrays.offsets, self.arrays.targets, self.arrays.alpha
-            source = np.repeat(np.arange(alpha.size), np.diff(offsets))
-            exits = np.bincount(source, weights * (np.diff(offsets) == 0)[targets], alpha.size)
-            out[times == 0.0] = (alpha[source] * weights) @ (exits[targets] - exits[source])
-        return np.asarray(out)
+        return self._engine.time_slopes(weights, times, value, slopes @ theta)
 
     def moments(self, theta: Floats, k: int) -> Floats:
         """Return the first `k` raw moments, float64[k]; not numbers where theta cannot be."""
         weights = self.weights(theta)
         if weights is None:
             return np.full(k, np.nan)
-        factors = factorise(self.trace, weights)
         try:
-            return np.array(algorithm.moments(factors, self.arrays.alpha, k, discrete=self.arrays.discrete))
+            return self._engine.moments(weights, k)
         except AbsorptionError:
             return np.full(k, np.inf)
 
@@ -120,9 +105,8 @@ class Model:
         weights = self.weights(theta)
         if weights is None:
             return np.full(k, np.nan), np.full((k, self.n_parameters), np.nan)
-        factors = factorise(self.trace, weights)
         try:
-            return moment_slopes(factors, self.arrays.alpha, self._directions, k, self.arrays.discrete)
+            return self._engine.moment_slopes(weights, self._directions, k)
         except AbsorptionError:
             return np.full(k, np.inf), np.full((k, self.n_parameters), np.nan)
 

@@ -18,6 +18,7 @@ from phasic.description import Description
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.inference.graph import Inference
 from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.joint_context import JointContexts
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
@@ -39,6 +40,7 @@ class Graph(
     Probabilities,
     Occupancy,
     Samples,
+    JointContexts,
     Inference,
     Pictures,
     Sharing,

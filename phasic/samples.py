@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasic.arrays import Floats, GraphArrays
+from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.distribution import Distribution
 from phasic.errors import AbsorptionError, GraphError
 
@@ -172,8 +172,6 @@ class Samples(Distribution):
         >>> graph.sample_path_conditioned([2], seed=1)["vertex_indices"].tolist()
         [0, 1, 2]
         """
-        from phasic import sampling
-
         count, generator = _count(n), _generator(seed, rng)
         arrays = self._startable()
         ends = np.atleast_1d(np.asarray(target_vertices))
@@ -183,11 +181,7 @@ class Samples(Distribution):
                 f"target_vertices are {target_vertices!r}; pass indices of absorbing vertices, which are "
                 f"{absorbing[:10].tolist()}{' and more' if absorbing.size > 10 else ''}"
             )
-        chance = sampling.chance_of_ending(arrays, self.weights, ends)
-        if not (arrays.alpha @ chance) > 0.0:
-            raise GraphError(f"no path leads from the initial states to {ends.tolist()}")
-        walks = sampling.conditioned(arrays, self.weights, chance)
-        return _shaped(sampling.paths(walks, count, generator))
+        return _shaped(self._paths_to(ends, count, generator))
 
     def random_sample_stop_vertex(
         self, t: float, *, seed: int | None = None, rng: np.random.Generator | None = None
@@ -227,7 +221,7 @@ class Samples(Distribution):
         arrays = self._startable()
         walks = self._prepared()
         if walks.trap is not None:
-            walks = sampling.prepare(arrays, self.weights, endless=True)
+            walks = self._walks_of(arrays, endless=True)
         return sampling.stop_vertices(walks, time, count, generator)
 
     def sample_discrete(
@@ -261,14 +255,32 @@ class Samples(Distribution):
         self._require_discrete("random_sample_discrete_stop_vertex", "random_sample_stop_vertex")
         return self.random_sample_stop_vertex(jumps, seed=seed, rng=rng)
 
-    def _prepared(self) -> Walks:
-        """Return the tables to draw from, kept until structure, weights or initial probabilities change."""
+    def _paths_to(self, ends: Integers, n: int, rng: np.random.Generator) -> list[Path]:
+        """Return `n` paths that end in one of `ends`."""
         from phasic import sampling
 
+        arrays = self.arrays
+        chance = sampling.chance_of_ending(arrays, self.weights, ends)
+        self._require_way(float(arrays.alpha @ chance), ends)
+        return sampling.paths(sampling.conditioned(arrays, self.weights, chance), n, rng)
+
+    @staticmethod
+    def _require_way(chance: float, ends: Integers) -> None:
+        if not chance > 0.0:
+            raise GraphError(f"no path leads from the initial states to {ends.tolist()}")
+
+    def _prepared(self) -> Walks:
+        """Return the tables to draw from, kept until structure, weights or initial probabilities change."""
         arrays, weights = self._startable(), self.weights
         if self._walks is None or self._walks[0] is not arrays or self._walks[1] is not weights:
-            self._walks = arrays, weights, sampling.prepare(arrays, weights)
+            self._walks = arrays, weights, self._walks_of(arrays)
         return self._walks[2]
+
+    def _walks_of(self, arrays: GraphArrays, endless: bool = False) -> Walks:
+        """Return tables to draw from; `endless` as for `sampling.prepare`."""
+        from phasic import sampling
+
+        return sampling.prepare(arrays, self.weights, endless)
 
     def _refuse_trap(self, walks: Walks, consequence: str) -> None:
         if walks.trap is not None:

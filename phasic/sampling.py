@@ -10,7 +10,7 @@ from __future__ import annotations
 import itertools
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,6 +43,10 @@ class Walks:
         Vertices with edges from where no way leads to absorption, and row n.
     trap : int or None
         The first of those vertices that walks can reach.
+    deadlines : float64[n + 1]
+        When a vertex is left at the latest, for its sister.
+    sisters : int64[n + 1]
+        -1 for vertices without one.
     """
 
     tables: AliasTables
@@ -50,6 +54,8 @@ class Walks:
     discrete: bool
     never: NDArray[np.bool_]
     trap: int | None
+    deadlines: Floats
+    sisters: Integers
 
     @property
     def nowhere(self) -> int:
@@ -63,11 +69,36 @@ class Walks:
         return int(self.tables.ways[0, 0]) if only else 0
 
     @property
+    def _ends(self) -> NDArray[np.bool_]:
+        """In which rows walks end, bool[n + 1]."""
+        return np.asarray((np.diff(self.tables.offsets) == 0) & (self.sisters < 0))
+
+    @property
     def _chain(self) -> tuple[Any, ...]:
-        return (*self.tables, self.scales, self.discrete)
+        return (*self.tables, self.scales, self.discrete, self.deadlines, self.sisters)
 
 
-def prepare(arrays: GraphArrays, weights: Floats, endless: bool = False) -> Walks:
+class Deadlines(NamedTuple):
+    """When vertices are left at the latest, and for which.
+
+    Attributes
+    ----------
+    sources, sisters : int64[k], int64[k]
+        Vertices, and where they lead.
+    times : float64[k]
+    """
+
+    sources: Integers
+    sisters: Integers
+    times: Floats
+
+
+_NO_DEADLINES = Deadlines(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+
+
+def prepare(
+    arrays: GraphArrays, weights: Floats, endless: bool = False, deadlines: Deadlines = _NO_DEADLINES
+) -> Walks:
     """Return what it takes to draw walks of a graph.
 
     Parameters
@@ -77,25 +108,29 @@ def prepare(arrays: GraphArrays, weights: Floats, endless: bool = False) -> Walk
         Weight of each edge.
     endless : bool
         Let walks go on where they can never be absorbed. By default they end there.
+    deadlines : Deadlines
+        Edges between these vertices and their sisters have no weight.
     """
     from phasic.kernels.sampling import can_end
 
     n = arrays.n_vertices
     offsets, sources, targets, used = _edges(arrays, weights > 0.0)
+    ways = np.append(sources, deadlines.sources), np.append(targets, deadlines.sisters)
     # Vertices that have edges, but none that can be taken, are left as little as they are absorbing.
-    stuck = (np.diff(arrays.offsets) > 0) & (np.diff(offsets) == 0)
-    loops = np.flatnonzero(stuck)
+    loops = np.setdiff1d(np.flatnonzero(np.diff(arrays.offsets) > 0), ways[0])
     ending = np.zeros(n, np.bool_)
-    can_end(*_compressed(n, np.append(sources, loops), np.append(targets, loops)), ending)
+    can_end(*_compressed(n, np.append(ways[0], loops), np.append(ways[1], loops)), ending)
     never = np.append(~ending, True)
     never[0] = False
-    trap = _reached_trap(arrays, offsets, targets, never)
+    trap = _reached_trap(arrays, *_compressed(n, *ways), never)
     if not endless and never[:n].any():
         offsets, sources, targets, used = _edges(arrays, (weights > 0.0) & ~never[_sources(arrays)])
     leave: Floats = np.bincount(_sources(arrays), weights * _outward(arrays), n).astype(np.float64)
     scales = np.append(_stays(leave, arrays.discrete), 0.0)
     tables = _tables(arrays, arrays.start_weights, offsets, targets, weights[used])
-    return Walks(tables, scales, arrays.discrete, never, trap)
+    latest, sisters = np.full(n + 1, np.inf), np.full(n + 1, -1)
+    latest[deadlines.sources], sisters[deadlines.sources] = deadlines.times, deadlines.sisters
+    return Walks(tables, scales, arrays.discrete, never, trap, latest, sisters)
 
 
 def conditioned(arrays: GraphArrays, weights: Floats, chance: Floats) -> Walks:
@@ -124,7 +159,7 @@ def conditioned(arrays: GraphArrays, weights: Floats, chance: Floats) -> Walks:
     offsets, _, targets, used = _edges(arrays, likely > 0.0)
     starts = arrays.start_weights * chance[arrays.start_targets]
     tables = _tables(arrays, starts / starts.sum(), offsets, targets, likely[used])
-    return Walks(tables, plain.scales, plain.discrete, plain.never, None)
+    return replace(plain, tables=tables, trap=None)
 
 
 def chance_of_ending(arrays: GraphArrays, weights: Floats, ends: Integers) -> Floats:
@@ -155,7 +190,7 @@ def collect(walks: Walks, rewards: Floats, n: int, rng: np.random.Generator) -> 
     rng : numpy.random.Generator
         Moved on by whole blocks.
     """
-    from phasic.kernels.sampling import collect as kernel
+    from phasic.kernels import sampling as kernels
 
     rewards = np.concatenate([rewards, np.zeros((1, rewards.shape[1]))])
     rewards[0] = 0.0
@@ -163,10 +198,17 @@ def collect(walks: Walks, rewards: Floats, n: int, rng: np.random.Generator) -> 
     walk = np.arange(_LANES)
     at = np.where(walk < n, walks._begin, -1)
     blocks = _blocks(rng)
+    clock = np.zeros(_LANES)
+    timed = bool((walks.sisters >= 0).any())
+    chain = (*walks.tables, walks.scales)
     busy = n
     while busy:
+        where = (walks._begin, rewards, *next(blocks), walk, at)
         with np.errstate(over="ignore", invalid="ignore"):
-            busy = kernel(*walks._chain, walks._begin, rewards, *next(blocks), walk, at, out, last)
+            if timed:
+                busy = kernels.collect_until(*chain, walks.deadlines, walks.sisters, *where, clock, out, last)
+            else:
+                busy = kernels.collect(*chain, walks.discrete, *where, out, last)
     return out, last.astype(np.int64)
 
 
@@ -189,7 +231,7 @@ def paths(walks: Walks, n: int, rng: np.random.Generator) -> list[Path]:
     """Return `n` walks from start to end. Walks of missing mass stay at the start."""
     from phasic.kernels.sampling import follow
 
-    widths = np.diff(walks.tables.offsets)
+    ending = walks._ends
     at, clock = np.zeros(1, np.int64), np.zeros(1)
     pieces: list[tuple[Integers, Floats]] = []
     blocks = _blocks(rng)
@@ -199,13 +241,13 @@ def paths(walks: Walks, n: int, rng: np.random.Generator) -> list[Path]:
         rows, times = np.empty(uniforms.size, np.int32), np.empty(uniforms.size)
         with np.errstate(over="ignore", invalid="ignore"):
             follow(*walks._chain, uniforms, exponentials, at, clock, rows, times)
-        ended += int((widths[rows] == 0).sum())
+        ended += int(ending[rows].sum())
         pieces.append((rows.astype(np.int64), times))
     if n == 0:
         return []
     way = np.concatenate([rows for rows, _ in pieces])
     when = np.concatenate([times for _, times in pieces])
-    ends = np.flatnonzero(widths[way] == 0)[:n] + 1
+    ends = np.flatnonzero(ending[way])[:n] + 1
     begins = np.append(0, ends[:-1])
     way, when = np.insert(way[: ends[-1]], begins, 0), np.insert(when[: ends[-1]], begins, 0.0)
     somewhere = way != walks.nowhere

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike
 
@@ -9,6 +11,9 @@ from phasic.arrays import Floats
 from phasic.distribution import Distribution
 from phasic.errors import GraphError, ParameterError
 from phasic.weighting import Reading, Weighting, linear, product
+
+if TYPE_CHECKING:
+    from phasic.engine import Engine
 
 
 class Sensitivity(Distribution):
@@ -60,6 +65,28 @@ class Sensitivity(Distribution):
         arrays, checked = self._startable(), self._rewards(rewards)
         factors, slopes = self._absorbing(), self._slopes()
         return gradients.moments(factors, arrays.alpha, slopes, int(k), checked, discrete=arrays.discrete)
+
+    def _engine(self) -> Engine:
+        """Return what is evaluated at theta after theta; weights have to be sums over it.
+
+        Raises
+        ------
+        GraphError
+            Weights follow from theta in another way, or the chain starts nowhere.
+        """
+        from phasic.engine import Engine
+
+        arrays = self._startable()
+        if self._reading is not None or self._weighting is not linear:
+            raise GraphError(
+                "the weights of this graph are no sums of coefficients times theta, so their derivatives "
+                "are not known; take the graph it was made of"
+            )
+        return Engine(self.trace, arrays.alpha, arrays.discrete)
+
+    def _settled(self) -> dict[int, float]:
+        """Return entries of theta that are no parameters, by their place."""
+        return {}
 
     def _slopes(self) -> Floats:
         """Return the derivative of each weight by each parameter, float64[m, p]."""

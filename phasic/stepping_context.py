@@ -75,12 +75,12 @@ class DistributionContext:
             raise GraphError(f"a step of {time!r} was asked for; pass {kind}, 0 or more")
         if length == 0.0:
             return
-        chain = self._current()
+        self._check_same()
         if self._arrays.discrete and length > 1.0:  # what arrives by the last step alone is reported
             self.step(length - 1.0)
             length = 1.0
         before = self._exits() if self._arrays.discrete else None
-        self._state, spent = advanced(chain, self._state, length)
+        self._state, spent = self._moved(length)
         self._spent += spent
         if before is not None:
             self._arrived = before
@@ -122,13 +122,22 @@ class DistributionContext:
     accumulated_visits = accumulated_visiting_time
     accumulated_occupancy = accumulated_visiting_time
 
-    def _current(self) -> Jumps:
-        """Return the chain at the weights that the graph has now."""
+    def _moved(self, length: float) -> tuple[Floats, Floats]:
+        """Return the distribution a time later, and the expected time spent in each vertex until then."""
+        if self._jumps is None:
+            self._jumps = jumps(self._arrays, self._rates(), self._state)
+        return advanced(self._jumps, self._state, length)
+
+    def _rates(self) -> Floats:
+        """Return the weights at which mass moves."""
+        return self._graph.weights
+
+    def _check_same(self) -> None:
+        """Forget the chain if the weights of the graph are others, whose structure has to be the same."""
         arrays, weights = self._graph.arrays, self._graph.weights
-        if self._jumps is None or weights is not self._used:
+        if weights is not self._used:
             self._check(arrays)
-            self._jumps, self._used = jumps(self._arrays, weights, self._state), weights
-        return self._jumps
+            self._jumps, self._used = None, weights
 
     def _check(self, arrays: GraphArrays) -> None:
         mine = self._arrays
@@ -142,8 +151,8 @@ class DistributionContext:
 
     def _exits(self) -> float:
         """Return the rate (or probability) at which mass is absorbed now."""
-        arrays, weights = self._arrays, self._graph.weights
-        self._current()
+        self._check_same()
+        arrays, weights = self._arrays, self._rates()
         sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
         final = ~self._transient[arrays.targets]
         return float(self._state[sources[final]] @ weights[final])

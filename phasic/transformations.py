@@ -301,7 +301,7 @@ class Transformations(DiscreteSpellings):
         >>> round(graph.expectation(), 12)  # 1 - exp(-1) + exp(-1) / 10
         0.668908502946
         """
-        from phasic.epochs import add_epoch
+        from phasic.epochs.building import add_epoch
 
         callback = callback or self._callback
         if callback is None:

@@ -12,8 +12,6 @@ from phasic.errors import AbsorptionError, ParameterError
 from phasic.inference.posterior import Posterior
 from phasic.inference.priors import GaussPrior
 from phasic.inference.problem import Problem
-from phasic.replay import factorise
-from phasic.slopes import moment_slopes
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,8 +78,8 @@ def method_of_moments(
     def relative(x: Floats) -> tuple[Floats, Floats]:
         free = coordinates.free(x)
         try:
-            factors = factorise(problem.trace, problem.arrays.weights(problem.theta(free)))
-            raw, slopes = moment_slopes(factors, problem.arrays.alpha, directions, k, problem.arrays.discrete)
+            weights = problem.arrays.weights(problem.theta(free))
+            raw, slopes = problem.engine.moment_slopes(weights, directions, k)
         except (AbsorptionError, ParameterError):
             return np.full(k, 1e6), np.zeros((k, x.size))
         return raw / sample - 1.0, slopes / sample[:, None] * coordinates.slope(x)

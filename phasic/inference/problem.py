@@ -11,11 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
-from phasic.density import Question
-from phasic.errors import GraphError, ParameterError
+from phasic.errors import AbsorptionError, GraphError, ParameterError
 from phasic.likelihood import Likelihood
-from phasic.replay import factorise
-from phasic.weighting import linear
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -87,11 +84,7 @@ class Problem:
         tied: Iterable[Sequence[int]] | None = None,
     ) -> None:
         self.arrays = graph._startable()
-        if graph._reading is not None or graph._weighting is not linear:
-            raise GraphError(
-                "the weights of this graph are no sums of coefficients times theta, so their derivatives "
-                "are not known; fit the graph that it was made of"
-            )
+        self.engine = graph._engine()
         if not graph.is_parameterized() and graph.theta is None:
             raise GraphError(
                 "the weights of this graph are plain numbers, so there is nothing to fit; give them as "
@@ -99,9 +92,9 @@ class Problem:
                 "of all of them"
             )
         self.times = checked_observations(observed, self.arrays.discrete)
-        self.trace = graph.trace
         self.n_parameters = self.arrays.n_parameters
-        self._set_free(list(fixed or ()), [list(group) for group in tied or ()])
+        known = {**graph._settled(), **{int(place): float(value) for place, value in fixed or ()}}
+        self._set_free(list(known.items()), [list(group) for group in tied or ()])
         self._likelihoods: list[Likelihood] = []
 
     def _set_free(self, fixed: list[tuple[int, float]], tied: list[list[int]]) -> None:
@@ -143,7 +136,7 @@ class Problem:
         return self._evaluated(self._likelihoods[0], free, gradient)
 
     def _new_likelihood(self) -> Likelihood:
-        return Likelihood(self.trace, self.arrays.alpha, self.times, self.arrays.discrete)
+        return self.engine.likelihood(self.times)
 
     def _evaluated(self, likelihood: Likelihood, free: Floats, gradient: bool = True) -> tuple[float, Floats]:
         nothing = np.full(self.n_free, np.nan)
@@ -191,18 +184,16 @@ class Problem:
             return np.ones(self.n_free)
         if self.arrays.discrete:
             return guess / 2.0  # so that staying is possible
-        factors = factorise(self.trace, weights)
-        starts = self.arrays.alpha > 0.0
-        if factors.stuck[starts].any():
+        try:
+            expected, observed = float(self.engine.moments(weights, 1)[0]), float(self.times.mean())
+        except AbsorptionError:
             return guess
-        waiting = factors.solve(np.ones(self.arrays.n_vertices))
-        expected, observed = float(self.arrays.alpha[starts] @ waiting[starts]), float(self.times.mean())
         return guess * (expected / observed) if expected > 0.0 and observed > 0.0 else guess
 
     def require_possible(self, free: Floats) -> None:
         """Raise GraphError naming the first observation that has density zero at these free parameters."""
         theta = self.theta(free)
-        question = Question(self.trace, self.arrays.weights(theta), self.arrays.alpha, self.arrays.discrete)
+        question = self.engine.question(self.arrays.weights(theta))
         impossible = np.isneginf(question.logarithm("pdf", self.times))
         if impossible.any():
             place = int(impossible.argmax())

@@ -8,8 +8,10 @@ import numpy as np
 
 from phasic.kernels import kernel
 
+_FEW = 1500  # entries: the work is their product with the number of jumps
 
-@kernel
+
+@kernel(writes=("now", "total"), little=_FEW)
 def collect(
     offsets: Any,
     targets: Any,

@@ -197,6 +197,81 @@ def collect(
     return busy
 
 
+@kernel(writes=("walk", "at", "clock", "out", "last"))
+def collect_until(
+    offsets: Any,
+    thresholds: Any,
+    ways: Any,
+    scales: Any,
+    deadlines: Any,
+    sisters: Any,
+    begin: Any,
+    rewards: Any,
+    uniforms: Any,
+    exponentials: Any,
+    walk: Any,
+    at: Any,
+    clock: Any,
+    out: Any,
+    last: Any,
+) -> Any:
+    """Collect rewards on walks that leave rows at deadlines, for their sisters.
+
+    Parameters
+    ----------
+    offsets, ..., scales, begin, ..., at, out, last
+        As for `collect`, in continuous time. A row without columns that has a sister waits for its deadline.
+    deadlines, sisters : float64[n], int64[n]
+        When each row is left at the latest, and for which one; a row without a sister has -1.
+    clock : float64[lanes]
+        Time of the walk that each lane is on.
+
+    Returns
+    -------
+    int
+        Number of lanes that have walks left.
+    """
+    lanes = at.size
+    busy = 0
+    for lane in range(lanes):
+        if at[lane] >= 0:
+            busy += 1
+    for used in range(0, uniforms.size, lanes):
+        if busy == 0:
+            break
+        for lane in range(lanes):
+            v = at[lane]
+            if v < 0:
+                continue
+            first = offsets[v]
+            columns = offsets[v + 1] - first
+            i = walk[lane]
+            if columns == 0 and sisters[v] < 0:
+                last[i] = v
+                walk[lane] += lanes
+                clock[lane] = 0.0
+                at[lane] = begin
+                if walk[lane] >= last.size:
+                    at[lane] = -1
+                    busy -= 1
+                continue
+            stay = exponentials[used + lane] * scales[v]
+            late = sisters[v] >= 0 and (columns == 0 or clock[lane] + stay >= deadlines[v])
+            if late:
+                stay = deadlines[v] - clock[lane]
+            for r in range(rewards.shape[1]):
+                out[i, r] += stay * rewards[v, r]
+            if late:
+                clock[lane] = deadlines[v]
+                at[lane] = sisters[v]
+                continue
+            clock[lane] += stay
+            place = uniforms[used + lane] * columns
+            column = int(place)
+            at[lane] = ways[first + column, int(place - column >= thresholds[first + column])]
+    return busy
+
+
 @kernel(writes=("at", "clock", "rows", "times"))
 def follow(
     offsets: Any,
@@ -204,6 +279,8 @@ def follow(
     ways: Any,
     scales: Any,
     discrete: Any,
+    deadlines: Any,
+    sisters: Any,
     uniforms: Any,
     exponentials: Any,
     at: Any,
@@ -217,6 +294,8 @@ def follow(
     ----------
     offsets, ..., exponentials
         As for `collect`. Nothing is spent in row 0, which stands for the start.
+    deadlines, sisters : float64[n], int64[n]
+        As for `collect_until`; no row of a discrete chain has a sister.
     at, clock : int64[1], float64[1]
         Row and time of the walk that the last call left unfinished; moved on.
     rows, times : int32[k], float64[k]
@@ -227,7 +306,7 @@ def follow(
     for i in range(uniforms.size):
         first = offsets[v]
         columns = offsets[v + 1] - first
-        if columns == 0:
+        if columns == 0 and sisters[v] < 0:
             v = 0
             time = 0.0
             first = offsets[v]
@@ -236,6 +315,12 @@ def follow(
             stay = exponentials[i] * scales[v]
             if discrete:
                 stay = np.floor(stay) + 1.0
+            if sisters[v] >= 0 and (columns == 0 or time + stay >= deadlines[v]):
+                time = deadlines[v]
+                v = sisters[v]
+                rows[i] = v
+                times[i] = time
+                continue
             time += stay
         place = uniforms[i] * columns
         column = int(place)
@@ -253,6 +338,8 @@ def stop(
     ways: Any,
     scales: Any,
     discrete: Any,
+    deadlines: Any,
+    sisters: Any,
     uniforms: Any,
     exponentials: Any,
     until: Any,
@@ -287,6 +374,10 @@ def stop(
             if discrete:
                 stay = np.floor(stay) + 1.0
             time += stay
+        if sisters[v] >= 0 and deadlines[v] <= until and (columns == 0 or time >= deadlines[v]):
+            time = deadlines[v]
+            v = sisters[v]
+            continue
         if columns == 0 or time > until:
             out[done] = v
             done += 1

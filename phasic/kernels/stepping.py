@@ -116,6 +116,32 @@ def mix(means: Any, sequence: Any, out: Any) -> None:
         out[i] = total
 
 
+@kernel(writes=("worth", "out"), little=_FEW)
+def weigh(means: Any, counts: Any, sequence: Any, worth: Any, out: Any) -> None:
+    """Do what `mix` does, and add what the logarithms of the results are worth in entries of `sequence`.
+
+    Parameters
+    ----------
+    means, counts : float64[times]
+        How often each result counts.
+    sequence : float64[steps]
+    worth : float64[steps]
+        Added to: the derivative of ``sum(counts * log(out))`` by each entry of `sequence`.
+    out : float64[times]
+        Filled; those that are zero are worth nothing.
+    """
+    weights = np.empty(sequence.size)
+    for i in range(means.size):
+        poisson_weights(means[i], weights)
+        total = 0.0
+        for k in range(sequence.size):
+            total += weights[k] * sequence[k]
+        out[i] = total
+        if total > 0.0:
+            for k in range(sequence.size):
+                worth[k] += counts[i] / total * weights[k]
+
+
 @kernel(writes=("state", "out"), little=_FEW)
 def blend(
     offsets: Any,

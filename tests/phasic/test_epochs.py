@@ -6,7 +6,8 @@ import pickle
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from epochs_for_tests import dense_moments, generator, interleaved, two_times, with_epochs
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from models_for_tests import chain, coalescent, coalescent_callback, trap
 from scipy.linalg import expm
@@ -14,62 +15,9 @@ from strategies import MILD, phase_types, thetas
 
 from phasic import AbsorptionError, Graph, GraphError, ParameterError, PhasicError, models
 from phasic.epochs import EpochGraph
+from phasic.epochs.jumps import EpochJumps
 
 few = settings(max_examples=10)
-two_times = st.tuples(st.floats(0.05, 2.0), st.floats(0.05, 2.0)).map(lambda t: (t[0], t[0] + t[1]))
-
-
-def callback_of(arrays):
-    """Return a callback that explores to the chain of `arrays`, whose states are the vertices."""
-
-    def step(state):
-        v = int(state[0])
-        edges = range(arrays.offsets[v], arrays.offsets[v + 1])
-        return [([int(arrays.targets[e])], arrays.coefficients[e]) for e in edges]
-
-    return step
-
-
-def with_epochs(arrays, times):
-    assume((arrays.alpha[np.diff(arrays.offsets) > 0] > 0).any())  # or there is nothing with a parameter
-    ipv = [[[int(v)], float(p)] for v, p in zip(arrays.start_targets, arrays.start_weights, strict=True)]
-    graph = Graph(callback_of(arrays), ipv=ipv)
-    for time in times:
-        graph = graph.add_epoch(time)
-    return graph
-
-
-def generator(arrays, theta):
-    """Return the full intensity matrix over all vertices."""
-    matrix = np.zeros((arrays.n_vertices,) * 2)
-    sources = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
-    np.add.at(matrix, (sources, arrays.targets), arrays.weights(theta))
-    np.fill_diagonal(matrix, -matrix.sum(axis=1))
-    return matrix
-
-
-def dense_moments(arrays, parts, times, rewards, order):
-    """Return raw moments: epoch by epoch backwards, ``m_j' = Q m_j + j r m_(j-1)`` as one exponential."""
-    n = arrays.n_vertices
-    transient = np.diff(arrays.offsets) > 0
-    reward = np.where(transient, rewards, 0.0)
-    last = generator(arrays, parts[-1])[np.ix_(transient, transient)]
-    moments = [np.ones(n)]
-    for j in range(1, order + 1):
-        moment = np.zeros(n)
-        moment[transient] = np.linalg.solve(-last, (j * reward * moments[-1])[transient])
-        moments.append(moment)
-    lengths = np.diff([0.0, *times])
-    for theta, length in zip(parts[-2::-1], lengths[::-1], strict=True):
-        block = np.kron(np.eye(order + 1), generator(arrays, theta))
-        for j in range(1, order + 1):
-            block[j * n : (j + 1) * n, (j - 1) * n : j * n] = j * np.diag(reward)
-        moments = list((expm(block * length) @ np.concatenate(moments)).reshape(order + 1, n))
-    return [arrays.alpha @ moment for moment in moments[1:]]
-
-
-def interleaved(parts, times):
-    return np.concatenate([[*part, time] for part, time in zip(parts, (1.0, *times), strict=True)])
 
 
 @few
@@ -208,6 +156,14 @@ def test_epochs_that_cannot_be_are_refused():
         Graph(chain, ipv=[2]).add_epoch(1e12).expectation()
 
 
+def test_moments_are_counted_from_one():
+    graph = Graph(models.lineages(3)).add_epoch(0.5)
+    for wrong in (0, -1, 1.5, "two"):
+        for ask in (graph.moments, graph.moments_gradient):
+            with pytest.raises(ParameterError, match="an integer of at least 1"):
+                ask(wrong)
+
+
 def test_graphs_with_epochs_are_values():
     graph = Graph(models.lineages(3)).add_epoch(0.5)
     graph.update_weights([1.0, 1.0, 4.0, 1.0])
@@ -223,22 +179,26 @@ LIKE_ANY_GRAPH = {
     *("index_of", "states", "state_length", "edges_length", "param_length", "is_parameterized"),
     *("parameterized", "is_acyclic", "clone", "copy", "from_arrays", "from_matrices", "weight_of"),
     *("update_weights", "update_ipv", "add_epoch", "changing", "scc_decomposition", "validate"),
-    *("absorbing_state_rewards", "from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
+    *("from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
     *("pmf_from_graph", "moments_from_graph", "pmf_and_moments_from_graph"),  # of the graph they are given
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
+    *("joint_prob_table", "epoch_context"),  # of sojourn times, and of times spent
+    *("svgd", "fit", "method_of_moments"),  # by the engine of the graph
 }
 OF_THEIR_OWN = {
     *("moments", "variance", "covariance", "pdf", "cdf", "stop_probability", "state_probability"),
     *("survival", "log_pdf", "log_survival", "quantile", "log_likelihood"),
+    *("expectation_gradient", "moments_gradient"),
+    *("accumulated_visiting_time", "accumulated_occupancy", "distribution_context"),
+    *("sample", "sample_multivariate", "sample_path", "sample_path_conditioned"),
+    *("sample_stop_vertices", "random_sample_stop_vertex"),
+    *("laplace_transform", "absorbing_state_rewards", "joint_prob_graph"),
+    "reward_transform",  # where that makes a graph with epochs
 }
 REFUSED = {
     "expected_waiting_time": ((),),
-    "reward_transform": (([1.0],),),
     "reward_transform_discrete": (([1.0],),),
     "discretize": ((0.1,),),
-    "laplace_transform": ((0.5,),),
-    "joint_prob_graph": ((None,),),
-    "joint_prob_table": ((),),
     "extend": ((),),
     "find_or_create_vertex": (([9, 9],),),
     "focv": (([9, 9],),),
@@ -246,22 +206,8 @@ REFUSED = {
     "normalize": ((),),
     "as_matrices": ((),),
     "serialize": ((),),
-    "accumulated_visiting_time": ((0.5,),),
-    "accumulated_occupancy": ((0.5,),),
     "accumulated_visits": ((2,),),
-    "distribution_context": ((),),
-    "expectation_gradient": ((),),
-    "moments_gradient": ((1,),),
-    "fit": (([1.0, 2.0],),),
-    "svgd": (([1.0, 2.0],),),
-    "method_of_moments": (([1.0, 2.0],),),
     "push_cache": ((),),
-    "sample": ((1,),),
-    "sample_multivariate": ((1, [[1.0]]),),
-    "sample_path": ((),),
-    "sample_path_conditioned": ((1.0,),),
-    "sample_stop_vertices": ((1.0, 1),),
-    "random_sample_stop_vertex": ((1.0,),),
     "random_sample_discrete_stop_vertex": ((1,),),
 }
 
@@ -283,6 +229,12 @@ def test_whatever_takes_rates_for_constant_is_refused():
             getattr(graph, name)()
 
 
+def test_what_has_an_answer_of_its_own_is_refused_for_numbers_of_jumps():
+    """Which are not independent of time; but for `moments`, of which the first one is known."""
+    for name in OF_THEIR_OWN - {"moments"}:
+        assert getattr(EpochJumps, name) is EpochJumps._refuse, name
+
+
 def test_tails_quantiles_and_likelihoods_follow_the_rates_of_each_epoch():
     """A hazard of 1 until time 1, then 10 until 1.5, then 2."""
     graph = Graph(models.lineages(2)).add_epoch(1.0).add_epoch(1.5)
@@ -298,5 +250,8 @@ def test_tails_quantiles_and_likelihoods_follow_the_rates_of_each_epoch():
     assert graph.log_likelihood(t) == pytest.approx(float((np.log(hazard) - gone).sum()), rel=1e-12)
     values, errors = graph.pdf(t, error=True)
     assert (np.abs(values - hazard * np.exp(-gone)) <= errors + 1e-15).all()
-    with pytest.raises(GraphError, match="epochs"):
-        graph.log_likelihood(t, gradient=True)
+    _, gradient = graph.log_likelihood(t, gradient=True)
+    assert gradient.tolist() == pytest.approx(
+        [1.0 - t[:1].sum() - 5.0, 0.0, 2 / 10 - 0.2 - 3 * 0.5, 0.0, 3 / 2 - (t[3:] - 1.5).sum(), 0.0],
+        rel=1e-11,
+    )
