@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from phasic.arrays import GraphArrays
-from phasic.errors import GraphError, VertexNotFoundError
+from phasic.errors import GraphError, ParameterError, VertexNotFoundError
 from phasic.initial import check_probabilities
 from phasic.state_space import smallest
 
@@ -134,6 +134,17 @@ class Builder:
         if source:
             self.parameterised, self.length = np.ndim(weight) > 0, len(row)
         self.edges[source][target] = row
+
+    def set_length(self, length: int) -> None:
+        """Say how long vectors of coefficients have to be."""
+        if any(self.edges[1:]) and length != self.length:
+            raise ParameterError(
+                f"theta was to have length {length}, but edges have {self.length} coefficients; say it "
+                f"before the first edge between two states"
+            )
+        if length > 1:
+            self.parameterised = True
+        self.length = length
 
     def row(self, source: int, target: int) -> Row:
         """Return the coefficients of an edge."""

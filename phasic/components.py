@@ -56,6 +56,21 @@ class Components:
         """Return all components, each before those that it leads to."""
         return [Component(self, index) for index in range(self.count)]
 
+    def levels(self) -> list[list[int]]:
+        """Return the indices of components by level, absorption first.
+
+        The level of a component is the number of components on the longest path from it to absorption, so
+        that those of one level do not lead to each other.
+        """
+        level = [0] * self.count
+        for component in reversed(self.sccs_in_topo_order()):
+            following = [level[index] for index in component.outgoing_scc_edges()]
+            level[component.index()] = max(following, default=-1) + 1
+        found: list[list[int]] = [[] for _ in range(max(level) + 1)]
+        for index, place in enumerate(level):
+            found[place].append(index)
+        return found
+
     def original_graph(self) -> Graph | None:
         """Return the graph that was decomposed."""
         return self._graph

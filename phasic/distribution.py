@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays
 from phasic.errors import AbsorptionError, GraphError, ParameterError
+from phasic.keywords import also
 from phasic.steps import Steps
 
 if TYPE_CHECKING:
@@ -84,8 +85,11 @@ class Distribution(ABC):
         edges = (arrays.offsets, arrays.targets, self.weights)
         return iterative.expectation(*edges, arrays.alpha, checked).value
 
-    def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
+    @also(power="k")
+    def moments(self, k: int, rewards: ArrayLike = (), discrete: bool = False) -> list[float]:
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``.
+
+        With `discrete`, weights are taken as one-step probabilities, whatever `is_discrete` says.
 
         Raises
         ------
@@ -96,6 +100,10 @@ class Distribution(ABC):
         """
         if not isinstance(k, int | np.integer) or k < 1:
             raise ParameterError(f"moments were asked for up to order {k!r}; pass an integer of at least 1")
+        if discrete and not self.arrays.discrete:
+            graph: Any = self
+            found: list[float] = graph.moments_discrete(k, rewards)
+            return found
         checked = self._rewards(rewards)
         return self.steps.moments(self._startable(), self.weights, int(k), checked, self._absorbing)
 
@@ -144,6 +152,7 @@ class Distribution(ABC):
         transient = np.diff(arrays.offsets) > 0
         return [float(time) for time in np.where(transient, sojourn, 0.0)]
 
+    @also(time="t")
     def pdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the density (in a discrete graph the probability) at `t`.
 
@@ -172,11 +181,13 @@ class Distribution(ABC):
             raise GraphError(f"the density was asked for at the negative time {times.min():g}")
         return self._shaped(*self._question.ask("pdf", times), times, error)
 
+    @also(time="t")
     def cdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the probability of absorption up to `t`; 0 at negative times. Shapes as for `pdf`."""
         times = self._times(t)
         return self._shaped(*self._question.ask("cdf", times), times, error)
 
+    @also(time="t")
     def stop_probability(self, t: float) -> list[float]:
         """Return the probability of being in each vertex at time `t`.
 

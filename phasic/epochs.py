@@ -57,9 +57,9 @@ class EpochGraph(Graph):
             raise GraphError("a graph with epochs is made by Graph.add_epoch")
         return self._reading
 
-    def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
+    def moments(self, k: int, rewards: ArrayLike = (), discrete: bool = False) -> list[float]:
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``; see `Graph.moments`."""
-        first = super().moments(1, rewards)  # which refuses what has to be refused
+        first = super().moments(1, rewards, discrete)  # which refuses what has to be refused
         if k == 1 or not isinstance(k, int | np.integer):
             return first
         reward = self._vector(rewards)
@@ -164,6 +164,7 @@ class EpochGraph(Graph):
 
     as_matrices = push_cache = _refuse
     expected_waiting_time = _refuse
+    backward_probabilities = reward_visit_probability = _refuse
     reward_transform = _refuse
     reward_transform_discrete = _refuse
     accumulated_visiting_time = accumulated_occupancy = accumulated_visits = _refuse

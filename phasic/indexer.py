@@ -13,6 +13,17 @@ from phasic.errors import GraphError, OutOfRangeError
 from phasic.properties import Property, PropertySet, check_distinct, check_name, named, record
 
 
+class Slot(str):
+    """The name of one entry of a state that is no property."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return str(self)
+
+
 class StateIndexer:
     """Property sets and slots, one after another along a state; each is an attribute.
 
@@ -104,9 +115,9 @@ class StateIndexer:
         """Return the property sets in order."""
         return [entry for entry in self._layout if isinstance(entry, PropertySet)]
 
-    def slots(self) -> list[str]:
-        """Return the names of the slots in order."""
-        return [entry for entry in self._layout if isinstance(entry, str)]
+    def slots(self) -> list[Slot]:
+        """Return the names of the slots in order; each has itself as its ``name``."""
+        return [Slot(entry) for entry in self._layout if isinstance(entry, str)]
 
     def props_to_index(self, pset_name: Any = None, props: Any = None, **values: int) -> Any:
         """Return the index in the state of a combination of properties, or of all that have these.
@@ -206,6 +217,15 @@ class StateIndexer:
             )
         )
         return joined
+
+    __add__ = append
+
+    def __getitem__(self, name: str) -> PropertySet | int:
+        """Return what the attribute of this name is: a property set, or the index of a slot."""
+        if name not in self.index_ranges:
+            raise OutOfRangeError(f"there is no property set or slot {name!r}; {list(self.index_ranges)} are")
+        found: PropertySet | int = getattr(self, name)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the indexer as plain lists and dicts, from which `from_dict` makes it again."""

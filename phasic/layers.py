@@ -89,6 +89,16 @@ def keep_trace(arrays: GraphArrays, trace: Trace, again: bool = False) -> None:
         record_trace.keep(trace, arrays.offsets, arrays.targets)
 
 
+def forget_graph(callback: Any, initial: Any, parameters: Any, vectorized: bool) -> int:
+    """Drop what `build_graph` stored of a callback; return how many entries that were."""
+    return int(build_graph.forget(callback, initial, parameters, vectorized, None, None))
+
+
+def forget_trace(arrays: GraphArrays) -> int:
+    """Drop what `record_trace` stored of a graph; return how many entries that were."""
+    return int(record_trace.forget(arrays.offsets, arrays.targets))
+
+
 def pulled_directory() -> Path:
     """Return where artefacts that were pulled are kept: beside the stored results."""
     return TRACES.cache.location / "hub"

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.errors import AbsorptionError, GraphError
 from phasic.initial import Callback
+from phasic.keywords import also
 from phasic.spellings import DiscreteSpellings
 from phasic.weighting import Reading, Weighting, linear, shares
 
@@ -312,6 +313,7 @@ class Transformations(DiscreteSpellings):
         made.indexer = self.indexer
         return made
 
+    @also(theta="s")
     def laplace_transform(self, s: float) -> Graph:
         """Return the graph in which every state is left for an absorbing one at one more rate `s`.
 

@@ -79,6 +79,10 @@ class Vertex:
 
     ae = add_edge
 
+    def add_edge_parameterized(self, to: Vertex, weight: float, edge_state: Sequence[float]) -> None:
+        """Add an edge with the coefficients `edge_state`; what `weight` says follows from theta."""
+        self.add_edge(to, edge_state)
+
     def is_aux(self) -> bool:
         """Return whether the vertex is marked as auxiliary: it stands for no state of the model."""
         return self._index in self._graph.auxiliary
@@ -107,6 +111,8 @@ class Vertex:
         builder.add_edge(index, self._index, 1.0)
         self._graph.auxiliary.add(index)
         return Vertex(self._graph, index)
+
+    add_aux_vertex_constant = add_aux_vertex
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Vertex):

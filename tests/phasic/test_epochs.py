@@ -225,6 +225,7 @@ LIKE_ANY_GRAPH = {
     *("update_weights", "update_ipv", "add_epoch", "changing", "scc_decomposition", "validate"),
     *("absorbing_state_rewards", "from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
     *("pmf_from_graph", "moments_from_graph", "pmf_and_moments_from_graph"),  # of the graph they are given
+    *("update_parameterized_weights", "compute_trace", "prewarm_cache", "clear_from_cache"),
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
 }
 OF_THEIR_OWN = {
@@ -244,6 +245,9 @@ REFUSED = {
     "focv": (([9, 9],),),
     "create_vertex": (([9, 9],),),
     "normalize": ((),),
+    "set_param_length": ((4,),),
+    "backward_probabilities": (([1],),),
+    "reward_visit_probability": (([1.0],),),
     "as_matrices": ((),),
     "serialize": ((),),
     "accumulated_visiting_time": ((0.5,),),
