@@ -41,7 +41,7 @@ from phasic.graph import Graph
 from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import Slot, StateIndexer
 from phasic.initial import with_ipv
-from phasic.logs import set_log_level
+from phasic.logs import get_logger, set_log_level
 from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
@@ -88,6 +88,7 @@ __all__ = [
     "get_available_options",
     "get_config",
     "get_graph_cache_stats",
+    "get_logger",
     "get_trace_cache_stats",
     "hash",
     "init_parallel",

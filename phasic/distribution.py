@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -139,10 +140,13 @@ class Distribution(ABC):
         waiting[0] = arrays.alpha[starts] @ waiting[starts]
         return [float(time) for time in waiting]
 
-    def expected_sojourn_time(self, rewards: ArrayLike = ()) -> list[float]:
+    def expected_sojourn_time(
+        self, rewards: ArrayLike = (), *, indices: Sequence[int] | None = None
+    ) -> list[float]:
         """Return the expected total time in each vertex, times its reward if rewards are given.
 
-        Starting and absorbing vertices have 0; the sum is the expectation of the graph.
+        Starting and absorbing vertices have 0; the sum is the expectation of the graph. With `indices`, only
+        the entries of these vertices, in their order.
         """
         arrays = self._startable()
         checked = self._rewards(rewards)
@@ -150,7 +154,13 @@ class Distribution(ABC):
         if checked is not None:
             sojourn = sojourn * checked
         transient = np.diff(arrays.offsets) > 0
-        return [float(time) for time in np.where(transient, sojourn, 0.0)]
+        found = np.where(transient, sojourn, 0.0)
+        if indices is not None:
+            where = np.asarray(indices)
+            if where.ndim != 1 or where.dtype.kind not in "iu" or not np.isin(where, range(found.size)).all():
+                raise GraphError(f"indices are {indices!r}; pass indices of vertices, below {found.size}")
+            found = found[where]
+        return [float(time) for time in found]
 
     @also(time="t")
     def pdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:

@@ -38,37 +38,60 @@ GRAPH = {
 _DEVICES = "threads are used by themselves; set devices up by JAX"
 _CLUSTER = "set clusters up by jax.distributed; fits run on any executor of concurrent.futures"
 _TRACES = "the plan of elimination is Graph.compute_trace(), and update_weights replays it"
+_STEPS = "steps of svgd are measured in standard deviations of the posterior already"
+_COMPONENTS = "scc_decomposition tells the components; the plan of elimination goes through them by itself"
+_PRESETS = "CompilationConfig.balanced().apply() sets up what JAX compiles"
+_GUIDED = "likelihoods are computed, not estimated from paths; draw paths by sample_path_conditioned"
 _KERNELS = "compiled kernels are used by themselves"
 
 MODULE = {
+    "AdaptiveStepSize": "Adamelia shrinks its steps where particles go to and fro",
     "CacheManager": "clear_caches, cache_info and python -m hashcache look after what is stored",
     "ClusterConfig": _CLUSTER,
     "DistributedConfig": _CLUSTER,
     "EliminationTrace": _TRACES,
     "EnvironmentInfo": _DEVICES,
+    "FisherPreconditioner": _STEPS,
     "GraphProfile": GRAPH["profile"],
     "HexCell": "hexagonal grids are not part of this package",
     "HexGrid": "hexagonal grids are not part of this package",
+    "MomentJacobianPreconditioner": _STEPS,
     "OptaxOptimizer": "svgd takes optimisers of optax as they are",
     "ParallelConfig": _DEVICES,
     "PhasicConfig": "get_config returns the settings, configure changes them",
+    "PhaseTypeDistribution": "ask the graph itself",
+    "PropertyDict": "index_to_props returns records, or dicts with as_dict=True",
+    "SCCSyntheticMetadata": _COMPONENTS,
+    "StateSpace": "PropertySet(name, properties) is its newer name; the name comes first there",
+    "StateVector": "states are vectors; index_to_props and props_to_index say what their entries stand for",
     "SymbolicDAG": GRAPH["eliminate_to_dag"],
     "analyze_svgd_profile": "svgd says its steps by progress=True; profile it by cProfile",
+    "bffg_log_prob": _GUIDED,
     "compute_moments_ffi": _KERNELS,
     "compute_pmf_and_moments_ffi": _KERNELS,
     "compute_pmf_ffi": _KERNELS,
     "configure_jax_devices": _DEVICES,
     "configure_jax_for_environment": _DEVICES,
     "configure_layered_cache": "pass store= of hashcache, such as one directory over another",
+    "dMatrix": _C,
     "detect_environment": _DEVICES,
     "detect_slurm_environment": _CLUSTER,
+    "get_default_config": _PRESETS,
     "get_coordinator_address": _CLUSTER,
+    "iMatrix": _C,
+    "importance_log_weight_from_rates": _GUIDED,
+    "importance_weighted_log_likelihood": _GUIDED,
     "initialize_jax_distributed": _CLUSTER,
     "jax_graph_method_pmf": _KERNELS,
     "load_config": _CLUSTER,
     "load_cpp_builder": GRAPH["pmf_from_cpp"],
+    "path_exit_rates": _GUIDED,
+    "path_exit_rates_by_param": _GUIDED,
+    "path_to_rewards": _GUIDED,
     "profile_graph": GRAPH["profile"],
     "profile_svgd": "svgd says its steps by progress=True; profile it by cProfile",
+    "set_default_config": _PRESETS,
+    "setup_logging": "call set_log_level, or configure logging itself",
     "suggest_config": _CLUSTER,
     "validate_config": _CLUSTER,
 }
@@ -89,6 +112,20 @@ TRACE_ELIMINATION = {
     )
 }
 """Attributes of `phasic.trace_elimination`."""
+
+COMPONENT = {
+    name: _COMPONENTS
+    for name in (
+        "as_graph",
+        "as_synthetic_graph",
+        "cache_file_path",
+        "compose",
+        "get_or_compute_prc",
+        "hash",
+        "scc_hashes",
+    )
+}
+"""Attributes of `Components` and its parts."""
 
 
 def refused(module: str, name: str, reasons: Mapping[str, str]) -> NoReturn:

@@ -19,6 +19,7 @@ from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
 from phasic.initial import Callback, Initial, check_probabilities, undecorated
+from phasic.joint_graphs import JointGraphs
 from phasic.keeping import Keeping
 from phasic.keywords import also
 from phasic.occupancy import Occupancy
@@ -28,7 +29,6 @@ from phasic.samples import Samples
 from phasic.sharing import Sharing
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import PROGRAMS, Steps, select
-from phasic.transformations import Transformations
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
 
@@ -36,7 +36,7 @@ _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
 class Graph(
-    Transformations,
+    JointGraphs,
     DiscreteSpellings,
     Description,
     Probabilities,

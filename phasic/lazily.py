@@ -10,6 +10,7 @@ _PRIORS = "phasic.inference.priors"
 _SCHEDULES = "phasic.inference.schedules"
 _OPTIMISERS = "phasic.inference.named_optimisers"
 _MATCHING = "phasic.inference.matching"
+_STEPPING = "phasic.stepping_context:DistributionContext"
 _SPARSE = "phasic.inference.sparse"
 
 INFERENCE = {
@@ -21,6 +22,8 @@ INFERENCE = {
     "HalfCauchyPrior": _PRIORS,
     "BetaPrior": _PRIORS,
     "DataPrior": "phasic.inference.data_prior",
+    "RegularizationSchedule": _SCHEDULES + ":Schedule",
+    "StepSizeSchedule": _SCHEDULES + ":Schedule",
     "ConstantStepSize": _SCHEDULES,
     "ExpStepSize": _SCHEDULES,
     "WarmupExpStepSize": _SCHEDULES,
@@ -48,6 +51,20 @@ INFERENCE = {
 PACKAGE = {
     **INFERENCE,
     "GraphCache": "phasic.graph_cache",
+    "AnyProbabilityDistributionContext": _STEPPING,
+    "DPHProbabilityDistributionContext": _STEPPING,
+    "ProbabilityDistributionContext": _STEPPING,
+    "MatrixRepresentation": "phasic.matrices:Matrices",
+    "MoMResult": "phasic.inference.matching:Matched",
+    "PTDAlgorithmsError": "phasic.exceptions",
+    "PTDBackendError": "phasic.exceptions",
+    "PTDConfigError": "phasic.exceptions",
+    "PTDFeatureError": "phasic.exceptions",
+    "PTDFormatError": "phasic.exceptions",
+    "PTDJAXError": "phasic.exceptions",
+    "ParameterizedEdge": "phasic.vertex:Edge",
+    "SCCGraph": "phasic.components:Components",
+    "SCCVertex": "phasic.components:Component",
     "cache": "",
     "config": "",
     "distributed_scc": "",
@@ -58,14 +75,14 @@ PACKAGE = {
     "trace_elimination": "",
     "utils": "",
 }
-"""Where a name of the package is; a module of its own where that is empty."""
+"""Where a name of the package is, after a colon under which name; a module of its own where that is empty."""
 
 
 def find(package: str, name: str, places: Mapping[str, str]) -> Any:
     """Return the object of this name, or say that there is none."""
     if name in places:
-        place = places[name]
-        return getattr(import_module(place), name) if place else import_module(f"phasic.{name}")
+        place, _, other = places[name].partition(":")
+        return getattr(import_module(place), other or name) if place else import_module(f"phasic.{name}")
     from phasic.elsewhere import MODULE, refused
 
     return refused(package, name, MODULE)

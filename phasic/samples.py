@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from phasic.arrays import Floats, GraphArrays
 from phasic.distribution import Distribution
 from phasic.errors import AbsorptionError, GraphError
-from phasic.keywords import without_effect
+from phasic.keywords import also, without_effect
 
 if TYPE_CHECKING:
     from phasic.sampling import Path, Walks
@@ -191,6 +191,7 @@ class Samples(Distribution):
         walks = sampling.conditioned(arrays, self.weights, chance)
         return _shaped(sampling.paths(walks, count, generator))
 
+    @also(time="t")
     def random_sample_stop_vertex(
         self, t: float, *, seed: int | None = None, rng: np.random.Generator | None = None
     ) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from phasic.arrays import Floats, Integers
 from phasic.errors import GraphError
+from phasic.keywords import also
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -47,6 +48,7 @@ class Vertex:
         """Return the number of edges."""
         return len(self._graph.builder.edges[self._index])
 
+    @also(weight_or_coeffs="weight")
     def add_edge(self, to: Vertex, weight: float | Sequence[float]) -> None:
         """Add an edge to the vertex `to`.
 
@@ -87,10 +89,12 @@ class Vertex:
         """Return whether the vertex is marked as auxiliary: it stands for no state of the model."""
         return self._index in self._graph.auxiliary
 
+    @also(value="aux")
     def set_aux(self, aux: bool = True) -> None:
         """Mark the vertex as auxiliary, or remove the mark."""
         (self._graph.auxiliary.add if aux else self._graph.auxiliary.discard)(self._index)
 
+    @also(weight="rate")
     def add_aux_vertex(self, rate: float) -> Vertex:
         """Add an auxiliary vertex to which the chain goes at `rate`, and which leads back at rate one.
 
@@ -144,6 +148,7 @@ class Edge:
         """Return the weight at the current theta; of the starting vertex, the initial probability."""
         return self._graph.weight_of(self._source, self._target)
 
+    @also(requested_length="n")
     def edge_state(self, n: int | None = None) -> Floats:
         """Return the first `n` (default: all) coefficients, float64[n]."""
         row = self._graph.builder.row(self._source, self._target)
