@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import GraphArrays, Integers
+from phasic.elsewhere import COMPONENT, missing
 from phasic.errors import OutOfRangeError
 
 if TYPE_CHECKING:
@@ -96,6 +97,11 @@ class Components:
     def __len__(self) -> int:
         return self.count
 
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name, COMPONENT)
+
 
 @dataclass(frozen=True, eq=False)
 class Component:
@@ -125,6 +131,11 @@ class Component:
 
     def __len__(self) -> int:
         return self.size()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name, COMPONENT)
 
 
 def decompose(arrays: GraphArrays, graph: Graph | None = None) -> Components:

@@ -141,3 +141,11 @@ def refused(module: str, name: str, reasons: Mapping[str, str]) -> NoReturn:
     if name in reasons:
         raise ImportError(f"{module} has no {name} in this package: {reasons[name]}")
     raise AttributeError(f"module {module!r} has no attribute {name!r}")
+
+
+def missing(thing: object, name: str, reasons: Mapping[str, str]) -> NoReturn:
+    """Raise AttributeError, which says why an object has no such attribute where there is a reason."""
+    kind = type(thing).__name__
+    if name in reasons:
+        raise AttributeError(f"a {kind} has no {name} in this package: {reasons[name]}")
+    raise AttributeError(f"{kind!r} object has no attribute {name!r}", name=name, obj=thing)

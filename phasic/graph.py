@@ -15,6 +15,7 @@ from phasic import matrices, settings, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.description import Description
+from phasic.elsewhere import GRAPH, missing
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
@@ -497,11 +498,7 @@ class Graph(
     if not TYPE_CHECKING:
 
         def __getattr__(self, name: str) -> Any:
-            from phasic.elsewhere import GRAPH
-
-            if name in GRAPH:
-                raise AttributeError(f"a graph has no {name} in this package: {GRAPH[name]}")
-            raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
+            return missing(self, name, GRAPH)
 
     __hash__ = None  # type: ignore[assignment]  # equality is by content, which can change
 
