@@ -7,6 +7,7 @@ know nothing of it, and `chosen_steps` gives a graph the ones that were asked fo
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -71,6 +72,9 @@ CALLBACKS = Layer(
     codec=_MachineCode("phasic-callback-1", Program, Program.as_dict, Program.from_dict),
     salt=functools.cache(_environment),
 )
+
+if os.environ.get("PHASIC_CACHE_DIR"):
+    GRAPHS.cache.prefer(os.environ["PHASIC_CACHE_DIR"])
 
 # `compiled` and `programs` are how the graph is come by, not what it depends on.
 build_graph = GRAPHS.wrap(bare.explore, ignore=("compiled", "programs"))  # callback -> arrays of a graph
