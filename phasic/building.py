@@ -95,7 +95,7 @@ class Builder:
         if len(whole) != self.state_length:
             raise GraphError(
                 f"state {list(whole)} has length {len(whole)}, but states of this graph have length "
-                f"{self.state_length}"
+                f"{self.state_length}; pass as many entries"
             )
         for entry in whole:
             if not -(2**63) <= entry < 2**63:
@@ -174,7 +174,10 @@ class Builder:
         if source == target:
             raise GraphError(f"the edge {where} leads from a vertex to itself; leave it out")
         if target == 0:
-            raise GraphError("an edge leads to the starting vertex, which is not a state of the chain")
+            raise GraphError(
+                f"the edge from state {list(self.states[source])} leads to the starting vertex, which is not "
+                f"a state of the chain; find_or_create_vertex makes a state"
+            )
         if target in self.edges[source]:
             raise GraphError(f"there is an edge {where} already; change its weight instead")
 
@@ -208,7 +211,8 @@ class Builder:
             kinds = ("a number", "a vector of coefficients")
             raise GraphError(
                 f"{where} was given {kinds[vector]} ({weight!r}), but edges of this graph have "
-                f"{kinds[self.parameterised]}; a graph is either parameterised or constant"
+                f"{kinds[self.parameterised]}; a graph is either parameterised or constant, so "
+                f"give every edge the same"
             )
         if self.parameterised and len(row) != self.length:
             raise GraphError(

@@ -188,7 +188,9 @@ class Distribution(ABC):
         """
         times = self._times(t)
         if (times < 0.0).any():
-            raise GraphError(f"the density was asked for at the negative time {times.min():g}")
+            raise GraphError(
+                f"the density was asked for at the negative time {times.min():g}; pass times of 0 or more"
+            )
         return self._shaped(*self._question.ask("pdf", times), times, error)
 
     @also(time="t")
@@ -245,9 +247,11 @@ class Distribution(ABC):
             if error.vertex is None:
                 raise
             state = self.arrays.states[error.vertex].tolist()
+            theta = getattr(self, "theta", None)
+            where = "" if theta is None else f" at theta = {theta.tolist()}"
             raise AbsorptionError(
-                f"state {state} cannot reach absorption, so the expected time is infinite; "
-                f"pdf and cdf can be computed all the same",
+                f"state {state} cannot reach absorption{where}, so the expected time is infinite; give it a "
+                f"way to an absorbing state, or ask for pdf and cdf, which are what they are all the same",
                 error.vertex,
             ) from None
         return self.factors
@@ -275,7 +279,11 @@ class Distribution(ABC):
                 f"ones included); pass a vector of length {n}, like a row of graph.states().T"
             )
         if not np.isfinite(values).all():
-            raise GraphError(f"the reward of vertex {int((~np.isfinite(values)).argmax())} is not finite")
+            v = int((~np.isfinite(values)).argmax())
+            raise GraphError(
+                f"the reward of vertex {v} with state {self.arrays.states[v].tolist()} is {values[v]:g}; "
+                f"pass finite numbers, 0 where nothing is collected"
+            )
         return values
 
     @staticmethod
@@ -285,7 +293,9 @@ class Distribution(ABC):
         except (TypeError, ValueError):
             raise GraphError(f"times are {t!r}; pass a number or an array of numbers") from None
         if np.isnan(times).any():
-            raise GraphError("a time is not a number (NaN)")
+            where = np.argwhere(np.isnan(times))[0].tolist()
+            which = f" {where[0] if len(where) == 1 else where}" if where else ""
+            raise GraphError(f"time{which} is not a number (NaN); leave it out")
         return times
 
     @staticmethod

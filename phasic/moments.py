@@ -174,7 +174,8 @@ def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:
     if checked.shape != (n,):
         raise GraphError(f"rewards have shape {checked.shape}, but the graph has {n} vertices")
     if not np.isfinite(checked).all():
-        raise GraphError(f"the reward of vertex {int(np.isfinite(checked).argmin())} is not finite")
+        v = int(np.isfinite(checked).argmin())
+        raise GraphError(f"the reward of vertex {v} is not finite: {checked[v]:g}; pass numbers")
     checked[factors.trace.absorbing] = 0.0
     return checked
 
