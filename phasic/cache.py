@@ -11,6 +11,8 @@ __all__ = [
     "clear_param_compute_cache",
     "clear_trace_cache",
     "param_compute_cache_info",
+    "reset_scc_compose_stats",
+    "scc_compose_stats",
     "trace_cache_info",
 ]
 
@@ -34,6 +36,17 @@ def clear_param_compute_cache() -> int:
 
 
 clear_trace_cache = clear_param_compute_cache
+
+
+def scc_compose_stats() -> dict[str, int]:
+    """Return zeros: plans go through strongly connected components as they come, and none is put together."""
+    return dict.fromkeys(
+        ("cache_hits", "cache_misses", "compose_calls", "total_compose_ns", "cache_bypassed"), 0
+    )
+
+
+def reset_scc_compose_stats() -> None:
+    """Do nothing; see `scc_compose_stats`."""
 
 
 def clear_all_caches() -> dict[str, int]:

@@ -438,8 +438,8 @@ class Graph(
             raise GraphError(f"initial probabilities are {weights!r}; pass a vector of numbers") from None
         if values.shape != arrays.start_targets.shape:
             raise GraphError(
-                f"initial probabilities have shape {values.shape}, but {arrays.start_targets.size} edges leave "
-                f"the starting vertex; pass one for each"
+                f"initial probabilities have shape {values.shape}, but {arrays.start_targets.size} edges "
+                f"leave the starting vertex; pass one for each"
             )
         check_probabilities(values.tolist(), arrays.states[arrays.start_targets].tolist())
         self._arrays, self._builder = replace(arrays, start_weights=values), None

@@ -33,7 +33,7 @@ class StateIndexer:
     Parameters
     ----------
     *slot_names : str
-        Slots.
+        Slots. (A list of properties in their place is one for ``property_sets``.)
     property_sets : list, optional
         Sets, or properties of a set called ``default``.
     slots : list of str, optional
@@ -56,12 +56,16 @@ class StateIndexer:
 
     def __init__(
         self,
-        *slot_names: str,
+        *slot_names: str | Sequence[Property],
         property_sets: Sequence[PropertySet] | Sequence[Property] | None = None,
         slots: Sequence[str] | None = None,
         **named: Sequence[Property],
     ) -> None:
         sets: list[PropertySet] = []
+        names = [name for name in slot_names if isinstance(name, str)]
+        for properties in slot_names:
+            if not isinstance(properties, str):  # an older way to give the properties of one set
+                property_sets = [*(property_sets or ()), *properties]
         if property_sets:
             if all(isinstance(entry, Property) for entry in property_sets):
                 sets.append(PropertySet("default", [p for p in property_sets if isinstance(p, Property)]))
@@ -72,7 +76,7 @@ class StateIndexer:
                         f"property_sets is {property_sets!r}; pass PropertySet or Property objects"
                     )
         sets += [PropertySet(name, properties) for name, properties in named.items()]
-        self._set_layout((*sets, *slot_names, *(slots or ())))
+        self._set_layout((*sets, *names, *(slots or ())))
 
     def _set_layout(self, layout: tuple[PropertySet | str, ...]) -> None:
         for entry in layout:

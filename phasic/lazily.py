@@ -62,6 +62,7 @@ PACKAGE = {
     "PTDFeatureError": "phasic.exceptions",
     "PTDFormatError": "phasic.exceptions",
     "PTDJAXError": "phasic.exceptions",
+    "PhasicConfig": "phasic.settings:Settings",
     "ParameterizedEdge": "phasic.vertex:Edge",
     "SCCGraph": "phasic.components:Components",
     "SCCVertex": "phasic.components:Component",

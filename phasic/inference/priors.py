@@ -46,6 +46,30 @@ def _positive(name: str, value: float) -> float:
 
 
 class _Shown:
+    support: str
+
+    def log_density(self, theta: float) -> float:
+        """See `Prior`."""
+        raise NotImplementedError
+
+    def plot(self, figsize: tuple[float, float] | None = None, ax: Any = None, points: int = 400) -> Any:
+        """Draw the density, scaled to an area of one over what is drawn, and return the matplotlib axes."""
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            ax = Figure(figsize=figsize or (4.0, 2.5), layout="constrained").add_subplot()
+        theta = np.linspace(*self._shown(), points)
+        density = np.exp([self.log_density(float(t)) for t in theta])
+        width = np.diff(theta)
+        ax.plot(theta, density / (width * 0.5 * (density[1:] + density[:-1])).sum())
+        ax.set_xlabel("theta")
+        ax.set_title(repr(self), fontsize=9)
+        return ax
+
+    def _shown(self) -> tuple[float, float]:
+        """Return from where to where the density is drawn: within it, where that is bounded."""
+        return 0.001, 0.999
+
     def __repr__(self) -> str:
         content = ", ".join(f"{name}={value:g}" for name, value in vars(self).items())
         return f"{type(self).__name__}({content})"
@@ -82,6 +106,19 @@ class GaussPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return (self.mean - theta) / self.std**2
+
+    def _shown(self) -> tuple[float, float]:
+        return self.mean - 4.0 * self.std, self.mean + 4.0 * self.std
+
+    @property
+    def mu(self) -> float:
+        """The mean."""
+        return self.mean
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation."""
+        return self.std
 
 
 class LogGaussPrior(_Shown):
@@ -127,6 +164,19 @@ class LogGaussPrior(_Shown):
         """See `Prior`."""
         return -(math.log(theta / self.median) / self.log_std**2 + 1.0) / theta
 
+    def _shown(self) -> tuple[float, float]:
+        return self.median * math.exp(-5.0 * self.log_std), self.median * math.exp(3.0 * self.log_std)
+
+    @property
+    def mu(self) -> float:
+        """The mean of the logarithm."""
+        return math.log(self.median)
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of the logarithm."""
+        return self.log_std
+
 
 class GammaPrior(_Shown):
     """A gamma distribution of mean ``shape / rate``."""
@@ -143,6 +193,10 @@ class GammaPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return (self.shape - 1.0) / theta - self.rate
+
+    def _shown(self) -> tuple[float, float]:
+        mean, std = self.shape / self.rate, math.sqrt(self.shape) / self.rate
+        return 1e-6 * mean, mean + 5.0 * std
 
 
 class HalfCauchyPrior(_Shown):
@@ -165,6 +219,9 @@ class HalfCauchyPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return -2.0 * theta / (self.scale**2 + theta**2)
+
+    def _shown(self) -> tuple[float, float]:
+        return 0.0, 12.0 * self.scale
 
 
 class BetaPrior(_Shown):
