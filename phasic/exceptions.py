@@ -10,7 +10,7 @@ PTDConfigError = OptionError
 PTDFeatureError = PhasicError
 PTDFormatError = PhasicError
 PTDJAXError = PhasicError
-SvgdConfigError = PhasicError
+SvgdConfigError = OptionError
 
 __all__ = [
     "PTDAlgorithmsError",
