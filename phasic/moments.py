@@ -188,7 +188,7 @@ def _finite(factors: Factors, values: Numbers) -> Numbers:
 def _onward(factors: Factors, values: Numbers) -> Numbers:
     """Return what each vertex expects of `values` one edge on, edges to itself left out."""
     trace = factors.trace
-    other = (trace.targets != trace.source) & (factors.weights.real > 0.0)
+    other = (trace.targets != trace.source) & (factors.weights != 0.0)
     terms = np.zeros(trace.n_vertices, values.dtype)
     np.add.at(terms, trace.source[other], factors.weights[other] * values[trace.targets[other]])
     return terms
