@@ -159,6 +159,11 @@ class Cache(Speaker, Exchanging):
         self._store = self._made = None
         self.recent.clear()
 
+    def prefer(self, location: str | os.PathLike[str]) -> None:
+        """Keep results at `location` unless another is in use or was set, by hand or by ``HASHCACHE_DIR``."""
+        if self._location is None and self._store is None and not os.environ.get("HASHCACHE_DIR"):
+            self.location = location
+
     @property
     def place(self) -> str:
         """Where results are kept, for people."""

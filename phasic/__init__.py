@@ -6,6 +6,8 @@ that is asked for.
 
 from __future__ import annotations
 
+from typing import Any
+
 from phasic import hash, models, trace_cache
 from phasic.arrays import GraphArrays
 from phasic.caches import (
@@ -13,6 +15,7 @@ from phasic.caches import (
     clear_caches,
     clear_jax_cache,
     clear_model_cache,
+    clear_trace_cache,
     get_all_cache_stats,
     get_graph_cache_stats,
     get_trace_cache_stats,
@@ -23,6 +26,7 @@ from phasic.caches import (
     print_trace_cache_info,
 )
 from phasic.compilation import CompilationConfig
+from phasic.config import get_available_options, init_parallel
 from phasic.errors import (
     AbsorptionError,
     CallbackError,
@@ -35,9 +39,9 @@ from phasic.errors import (
 )
 from phasic.graph import Graph
 from phasic.hub import HubError, HubWarning, list_computes
-from phasic.indexer import StateIndexer
+from phasic.indexer import Slot, StateIndexer
 from phasic.initial import with_ipv
-from phasic.logs import set_log_level
+from phasic.logs import get_logger, set_log_level
 from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
@@ -45,6 +49,13 @@ from phasic.vertex import Edge, Vertex
 __version__ = "0.1.0"
 
 callback = with_ipv
+
+
+def __getattr__(name: str) -> Any:
+    from phasic.lazily import PACKAGE, find
+
+    return find(__name__, name, PACKAGE)
+
 
 __all__ = [
     "AbsorptionError",
@@ -62,6 +73,7 @@ __all__ = [
     "PhasicError",
     "Property",
     "PropertySet",
+    "Slot",
     "StateIndexer",
     "Vertex",
     "VertexNotFoundError",
@@ -70,12 +82,16 @@ __all__ = [
     "clear_caches",
     "clear_jax_cache",
     "clear_model_cache",
+    "clear_trace_cache",
     "configure",
     "get_all_cache_stats",
+    "get_available_options",
     "get_config",
     "get_graph_cache_stats",
+    "get_logger",
     "get_trace_cache_stats",
     "hash",
+    "init_parallel",
     "list_computes",
     "models",
     "print_all_cache_info",

@@ -19,7 +19,6 @@ from phasic.trace import Trace
 _FEW_JUMPS, _MANY_JUMPS, _EDGE_VISITS = 1e3, 1e4, 2e8  # followed one by one up to so many
 _FEW_STATES, _MANY_STATES = 300, 2500  # doubling up to so many, and where absorption is not certain
 _LAST_RESORT = 2e11  # visits to edges that are still walked where all else fails
-_SHORT = 0.0625  # jumps in the shortest interval that is doubled; a power of two
 
 
 class Jumps(NamedTuple):
@@ -140,7 +139,7 @@ def accumulated(arrays: GraphArrays, weights: Floats, time: float, trace: Callab
     if expected <= limit:
         return np.where(transient, advanced(chain, alpha, steps)[1], 0.0)
     if states <= _FEW_STATES:
-        return _doubled(chain, alpha, transient, steps)
+        return _doubled(arrays, weights, steps)
     plan = trace()
     factors = replay.factorise(plan, weights)
     if not factors.stuck[chain.reached].any():
@@ -150,7 +149,7 @@ def accumulated(arrays: GraphArrays, weights: Floats, time: float, trace: Callab
         rest = factors.solve_transposed(np.where(transient, left, 0.0))
         return np.where(transient, np.maximum(total - rest, 0.0), 0.0)
     if states <= _MANY_STATES:
-        return _doubled(chain, alpha, transient, steps)
+        return _doubled(arrays, weights, steps)
     if expected * arrays.targets.size <= _LAST_RESORT:
         return np.where(transient, advanced(chain, alpha, steps)[1], 0.0)
     raise PhasicError(
@@ -159,61 +158,16 @@ def accumulated(arrays: GraphArrays, weights: Floats, time: float, trace: Callab
     )
 
 
-def _doubled(chain: Jumps, alpha: Floats, transient: NDArray[np.bool_], time: float) -> Floats:
-    """Return the expected time in each vertex by intervals that double: ``log2(clock * time)`` of them.
+def _doubled(arrays: GraphArrays, weights: Floats, time: float) -> Floats:
+    """Return the expected time in each vertex by intervals that double; see `phasic.doubling`."""
+    from phasic import doubling
+    from phasic.uniformisation import Chain
 
-    What is spent in an interval also tells how much is absorbed in it, from which rows of the transition
-    matrix get back the digits that squaring would lose [1]_.
-
-    References
-    ----------
-    .. [1] After W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33 (1985).
-    """
-    inner = np.flatnonzero(transient & chain.reached)
-    place = np.full(alpha.size, -1)
-    place[inner] = np.arange(inner.size)
-    sources = np.repeat(np.arange(alpha.size), np.diff(chain.offsets))
-    inside = (place[sources] >= 0) & (place[chain.targets] >= 0)
-    leaving = (place[sources] >= 0) & (place[chain.targets] < 0)
-    jump = np.diag(chain.stay[inner])
-    np.add.at(jump, (place[sources[inside]], place[chain.targets[inside]]), chain.probabilities[inside])
-    exits = np.bincount(place[sources[leaving]], chain.probabilities[leaving], inner.size)
-
-    def balanced(moves: Floats, spent: Floats) -> tuple[Floats, Floats]:
-        ended, sums = spent @ exits, moves.sum(axis=1)
-        safe = (ended < 0.5) & (sums > 0.0)
-        return moves * np.divide(1.0 - ended, sums, out=np.ones_like(sums), where=safe)[:, None], spent
-
-    if chain.discrete:
-        count, rest = time, 0.0
-        moves, spent = balanced(jump, np.eye(inner.size))
-    else:
-        count = np.floor(chain.clock * time / _SHORT)
-        rest = chain.clock * time - count * _SHORT
-        moves, spent = balanced(*_series(jump, np.eye(inner.size), _SHORT))
-    state, out = _series(jump, alpha[inner][None, :], rest)
-    while count > 0.0:
-        ending = not moves.any()  # whatever has time left ends in this interval
-        if count % 2.0 == 1.0 or ending:
-            out = out + state @ spent
-            state = state @ moves
-        count = 0.0 if ending else np.floor(count / 2.0)
-        if count > 0.0:
-            moves, spent = balanced(moves @ moves, spent + moves @ spent)
-    result = np.zeros(alpha.size)
-    result[inner] = out[0] / chain.clock
+    targets = arrays.targets.astype(np.int32)
+    chain = Chain.reached(arrays.offsets, targets, weights, arrays.alpha, arrays.discrete)
+    result = np.zeros(arrays.n_vertices)
+    result[chain.vertices[chain.transient]] = doubling.spent(chain, time)
     return result
-
-
-def _series(jump: Floats, states: Floats, mean: float) -> tuple[Floats, Floats]:
-    """Return each row moved on by a Poisson number of jumps, and what it spent before each of them."""
-    now, later = _poisson(mean)
-    moved, spent = np.zeros_like(states), np.zeros_like(states)
-    for k in range(min(16, now.size)):
-        moved += now[k] * states
-        spent += later[k] * states
-        states = states @ jump
-    return moved, spent
 
 
 def _poisson(mean: float) -> tuple[Floats, Floats]:

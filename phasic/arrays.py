@@ -143,7 +143,7 @@ class GraphArrays:
             raise ParameterError(
                 f"theta = {theta}{how} gives the edge from state {self.states[source].tolist()} to "
                 f"{self.states[self.targets[edge]].tolist()} the weight {weights[edge]:g}; "
-                f"rates and probabilities must be finite and not negative"
+                f"rates and probabilities must be finite and not negative, so choose another theta"
             )
         if self.discrete:
             sources = np.repeat(np.arange(self.n_vertices), np.diff(self.offsets))
@@ -152,7 +152,8 @@ class GraphArrays:
                 source = int(sums.argmax())
                 raise ParameterError(
                     f"theta = {theta}{how} gives state {self.states[source].tolist()} of a discrete graph "
-                    f"one-step probabilities that sum to {sums[source]:.12g}, more than one"
+                    f"one-step probabilities that sum to {sums[source]:.12g}, more than one; make them "
+                    f"smaller, or leave the graph continuous, for which weights are rates"
                 )
         return weights
 

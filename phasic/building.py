@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from phasic.arrays import GraphArrays
-from phasic.errors import GraphError, VertexNotFoundError
+from phasic.errors import GraphError, ParameterError, VertexNotFoundError
 from phasic.initial import check_probabilities
 from phasic.state_space import smallest
 
@@ -95,7 +95,7 @@ class Builder:
         if len(whole) != self.state_length:
             raise GraphError(
                 f"state {list(whole)} has length {len(whole)}, but states of this graph have length "
-                f"{self.state_length}"
+                f"{self.state_length}; pass as many entries"
             )
         for entry in whole:
             if not -(2**63) <= entry < 2**63:
@@ -135,6 +135,17 @@ class Builder:
             self.parameterised, self.length = np.ndim(weight) > 0, len(row)
         self.edges[source][target] = row
 
+    def set_length(self, length: int) -> None:
+        """Say how long vectors of coefficients have to be."""
+        if any(self.edges[1:]) and length != self.length:
+            raise ParameterError(
+                f"theta was to have length {length}, but edges have {self.length} coefficients; say it "
+                f"before the first edge between two states"
+            )
+        if length > 1:
+            self.parameterised = True
+        self.length = length
+
     def row(self, source: int, target: int) -> Row:
         """Return the coefficients of an edge."""
         try:
@@ -163,7 +174,10 @@ class Builder:
         if source == target:
             raise GraphError(f"the edge {where} leads from a vertex to itself; leave it out")
         if target == 0:
-            raise GraphError("an edge leads to the starting vertex, which is not a state of the chain")
+            raise GraphError(
+                f"the edge from state {list(self.states[source])} leads to the starting vertex, which is not "
+                f"a state of the chain; find_or_create_vertex makes a state"
+            )
         if target in self.edges[source]:
             raise GraphError(f"there is an edge {where} already; change its weight instead")
 
@@ -197,7 +211,8 @@ class Builder:
             kinds = ("a number", "a vector of coefficients")
             raise GraphError(
                 f"{where} was given {kinds[vector]} ({weight!r}), but edges of this graph have "
-                f"{kinds[self.parameterised]}; a graph is either parameterised or constant"
+                f"{kinds[self.parameterised]}; a graph is either parameterised or constant, so "
+                f"give every edge the same"
             )
         if self.parameterised and len(row) != self.length:
             raise GraphError(

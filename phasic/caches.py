@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from phasic import jax_cache
+from phasic.keywords import without_effect
 
 _MB = 1024.0 * 1024.0
 
@@ -38,6 +39,13 @@ def clear_model_cache(verbose: bool = False) -> None:
         removed = layer.clear()
         if verbose:
             _say(f"{layer.name}: removed {removed} of {layer.cache.place}")
+
+
+def clear_trace_cache() -> int:
+    """Delete all stored elimination traces; return how many there were."""
+    from phasic import layers
+
+    return layers.TRACES.clear()
 
 
 def clear_jax_cache(verbose: bool = False) -> None:
@@ -117,6 +125,10 @@ def print_jax_cache_info(cache_dir: str | Path | None = None) -> None:
     _print("Compiled programs", found["path"], found["num_files"], found["total_size_mb"])
 
 
+@without_effect(
+    cache_dir="results are stored in one place, which configure(cache_dir=...) sets",
+    max_files="python -m hashcache ls lists entries",
+)
 def print_model_cache_info() -> None:
     """Print both of what a model leaves: graphs and elimination traces."""
     print_graph_cache_info()

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import GraphArrays, Integers
+from phasic.elsewhere import COMPONENT, missing
 from phasic.errors import OutOfRangeError
 
 if TYPE_CHECKING:
@@ -56,6 +57,21 @@ class Components:
         """Return all components, each before those that it leads to."""
         return [Component(self, index) for index in range(self.count)]
 
+    def levels(self) -> list[list[int]]:
+        """Return the indices of components by level, absorption first.
+
+        The level of a component is the number of components on the longest path from it to absorption, so
+        that those of one level do not lead to each other.
+        """
+        level = [0] * self.count
+        for component in reversed(self.sccs_in_topo_order()):
+            following = [level[index] for index in component.outgoing_scc_edges()]
+            level[component.index()] = max(following, default=-1) + 1
+        found: list[list[int]] = [[] for _ in range(max(level) + 1)]
+        for index, place in enumerate(level):
+            found[place].append(index)
+        return found
+
     def original_graph(self) -> Graph | None:
         """Return the graph that was decomposed."""
         return self._graph
@@ -80,6 +96,11 @@ class Components:
 
     def __len__(self) -> int:
         return self.count
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name, COMPONENT)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +131,11 @@ class Component:
 
     def __len__(self) -> int:
         return self.size()
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name, COMPONENT)
 
 
 def decompose(arrays: GraphArrays, graph: Graph | None = None) -> Components:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays
 from phasic.errors import AbsorptionError, GraphError, ParameterError
+from phasic.keywords import also
 from phasic.steps import Steps
 
 if TYPE_CHECKING:
@@ -84,8 +86,11 @@ class Distribution(ABC):
         edges = (arrays.offsets, arrays.targets, self.weights)
         return iterative.expectation(*edges, arrays.alpha, checked).value
 
-    def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
+    @also(power="k")
+    def moments(self, k: int, rewards: ArrayLike = (), discrete: bool = False) -> list[float]:
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``.
+
+        With `discrete`, weights are taken as one-step probabilities, whatever `is_discrete` says.
 
         Raises
         ------
@@ -96,6 +101,10 @@ class Distribution(ABC):
         """
         if not isinstance(k, int | np.integer) or k < 1:
             raise ParameterError(f"moments were asked for up to order {k!r}; pass an integer of at least 1")
+        if discrete and not self.arrays.discrete:
+            graph: Any = self
+            found: list[float] = graph.moments_discrete(k, rewards)
+            return found
         checked = self._rewards(rewards)
         return self.steps.moments(self._startable(), self.weights, int(k), checked, self._absorbing)
 
@@ -131,10 +140,13 @@ class Distribution(ABC):
         waiting[0] = arrays.alpha[starts] @ waiting[starts]
         return [float(time) for time in waiting]
 
-    def expected_sojourn_time(self, rewards: ArrayLike = ()) -> list[float]:
+    def expected_sojourn_time(
+        self, rewards: ArrayLike = (), *, indices: Sequence[int] | None = None
+    ) -> list[float]:
         """Return the expected total time in each vertex, times its reward if rewards are given.
 
-        Starting and absorbing vertices have 0; the sum is the expectation of the graph.
+        Starting and absorbing vertices have 0; the sum is the expectation of the graph. With `indices`, only
+        the entries of these vertices, in their order.
         """
         arrays = self._startable()
         checked = self._rewards(rewards)
@@ -142,8 +154,15 @@ class Distribution(ABC):
         if checked is not None:
             sojourn = sojourn * checked
         transient = np.diff(arrays.offsets) > 0
-        return [float(time) for time in np.where(transient, sojourn, 0.0)]
+        found = np.where(transient, sojourn, 0.0)
+        if indices is not None:
+            where = np.asarray(indices)
+            if where.ndim != 1 or where.dtype.kind not in "iu" or not np.isin(where, range(found.size)).all():
+                raise GraphError(f"indices are {indices!r}; pass indices of vertices, below {found.size}")
+            found = found[where]
+        return [float(time) for time in found]
 
+    @also(time="t")
     def pdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the density (in a discrete graph the probability) at `t`.
 
@@ -169,14 +188,18 @@ class Distribution(ABC):
         """
         times = self._times(t)
         if (times < 0.0).any():
-            raise GraphError(f"the density was asked for at the negative time {times.min():g}")
+            raise GraphError(
+                f"the density was asked for at the negative time {times.min():g}; pass times of 0 or more"
+            )
         return self._shaped(*self._question.ask("pdf", times), times, error)
 
+    @also(time="t")
     def cdf(self, t: ArrayLike, granularity: int = 0, error: bool = False) -> Any:
         """Return the probability of absorption up to `t`; 0 at negative times. Shapes as for `pdf`."""
         times = self._times(t)
         return self._shaped(*self._question.ask("cdf", times), times, error)
 
+    @also(time="t")
     def stop_probability(self, t: float) -> list[float]:
         """Return the probability of being in each vertex at time `t`.
 
@@ -224,9 +247,11 @@ class Distribution(ABC):
             if error.vertex is None:
                 raise
             state = self.arrays.states[error.vertex].tolist()
+            theta = getattr(self, "theta", None)
+            where = "" if theta is None else f" at theta = {theta.tolist()}"
             raise AbsorptionError(
-                f"state {state} cannot reach absorption, so the expected time is infinite; "
-                f"pdf and cdf can be computed all the same",
+                f"state {state} cannot reach absorption{where}, so the expected time is infinite; give it a "
+                f"way to an absorbing state, or ask for pdf and cdf, which are what they are all the same",
                 error.vertex,
             ) from None
         return self.factors
@@ -254,7 +279,11 @@ class Distribution(ABC):
                 f"ones included); pass a vector of length {n}, like a row of graph.states().T"
             )
         if not np.isfinite(values).all():
-            raise GraphError(f"the reward of vertex {int((~np.isfinite(values)).argmax())} is not finite")
+            v = int((~np.isfinite(values)).argmax())
+            raise GraphError(
+                f"the reward of vertex {v} with state {self.arrays.states[v].tolist()} is {values[v]:g}; "
+                f"pass finite numbers, 0 where nothing is collected"
+            )
         return values
 
     @staticmethod
@@ -264,7 +293,9 @@ class Distribution(ABC):
         except (TypeError, ValueError):
             raise GraphError(f"times are {t!r}; pass a number or an array of numbers") from None
         if np.isnan(times).any():
-            raise GraphError("a time is not a number (NaN)")
+            where = np.argwhere(np.isnan(times))[0].tolist()
+            which = f" {where[0] if len(where) == 1 else where}" if where else ""
+            raise GraphError(f"time{which} is not a number (NaN); leave it out")
         return times
 
     @staticmethod

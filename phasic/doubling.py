@@ -32,18 +32,22 @@ class _Interval:
     ----------
     moves : float64[t, t]
         Probability of being in each transient state at its end, over ``2**exponent``.
-    ends : float64[t, a]
-        Probability of having been absorbed, by where.
+    gains : float64[t, g]
+        What has been gained on the way: in the first columns the probability of having been absorbed, by
+        where; in others, if there are any, the expected time spent in each transient state, in jumps.
+    n_ends : int
+        How many columns the first are.
     """
 
     moves: Numbers
-    ends: Numbers
+    gains: Numbers
+    n_ends: int
     exponent: int = 0
 
     def doubled(self) -> _Interval:
         """Return what happens over twice the interval."""
-        ends = self.ends + scaled(self.moves @ self.ends, float(self.exponent))
-        result = _Interval(self.moves @ self.moves, ends, 2 * self.exponent)
+        gains = self.gains + scaled(self.moves @ self.gains, float(self.exponent))
+        result = _Interval(self.moves @ self.moves, gains, self.n_ends, 2 * self.exponent)
         top = int(np.frexp(result.moves.max(initial=0.0))[1])
         if result.exponent or top < _SMALL_EXPONENT:
             result.moves = np.ldexp(result.moves, -top)
@@ -53,7 +57,7 @@ class _Interval:
         return result if result.exponent else result.balanced()
 
     def balanced(self) -> _Interval:
-        """Scale rows of `moves` to what `ends` leaves over, where that loses no digits.
+        """Scale rows of `moves` to what absorption leaves over, where that loses no digits.
 
         Rounding in a row sum would double with every doubling; absorption itself, kept apart, does
         not suffer from it [1]_.
@@ -62,7 +66,7 @@ class _Interval:
         ----------
         .. [1] After W. K. Grassmann, M. I. Taksar and D. P. Heyman, Oper. Res. 33 (1985).
         """
-        ended = self.ends.sum(axis=1)
+        ended = self.gains[:, : self.n_ends].sum(axis=1)
         sums = self.moves.sum(axis=1)
         safe = (ended < 0.5) & (sums > 0.0)
         scale = np.divide(1.0 - ended, sums, out=np.ones_like(sums), where=safe)
@@ -96,8 +100,33 @@ def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Floa
         Probabilities of transient states at each time, over two to the power of the exponent, which is
         zero unless they are small; and those of absorption. Of a wider type where that is needed.
     """
+    one, state, absorbed = _one_jump(chain, float(times.max(initial=0.0)), split)
+    at_times = _States(np.tile(state, (times.size, 1)), np.tile(absorbed, (times.size, 1)))
+    at_times.move_on(chain, one, times)
+    return at_times.state, at_times.exponents, at_times.gained
+
+
+def spent(chain: Chain, time: float) -> Floats:
+    """Return the expected time spent in each transient state of the chain up to a finite `time`, float64[t].
+
+    In a discrete chain, the number of visits before step `time`. Methods and accuracy are those of
+    `doubled_far`: time is gained at every jump as absorption is.
+    """
+    one, state, absorbed = _one_jump(chain, time, split=False)
+    stays = np.eye(state.size, dtype=state.dtype)
+    one = _Interval(one.moves, np.concatenate([one.gains, stays], axis=1), one.n_ends)
+    at_time = _States(state[None, :], np.append(absorbed, np.zeros_like(state))[None, :])
+    at_time.move_on(chain, one, np.array([time]))
+    return (at_time.gained[0, one.n_ends :] / chain.clock).astype(np.float64)
+
+
+def _one_jump(chain: Chain, last: float, split: bool) -> tuple[_Interval, Numbers, Numbers]:
+    """Return what one jump does, and where the chain starts: transient states, and absorbing ones.
+
+    In the type of number that is needed up to the time `last`.
+    """
     with np.errstate(over="ignore"):
-        many = float(times.max(initial=0.0)) * chain.clock > MANY
+        many = last * chain.clock > MANY
     number = chain.widest if many else chain.number
     inner, outer = np.flatnonzero(chain.transient), np.flatnonzero(~chain.transient)
     jump = np.zeros((chain.vertices.size, chain.vertices.size if split else inner.size + 1), number)
@@ -106,41 +135,46 @@ def doubled_far(chain: Chain, times: Floats, split: bool) -> tuple[Numbers, Floa
     place[outer] = inner.size + (np.arange(outer.size) if split else 0)
     np.add.at(jump, (chain.source, place[chain.targets]), chain.weights.astype(number) / chain.clock)
     jump[inner, place[inner]] += chain.stay[inner]
-    one = _Interval(jump[inner, : inner.size], jump[inner, inner.size :])
-
-    absorbed = np.zeros((times.size, one.ends.shape[1]), number)
-    np.add.at(absorbed.T, place[outer] - inner.size, chain.alpha[outer][:, None])
-    at_times = _States(np.tile(chain.alpha[inner].astype(number), (times.size, 1)), absorbed)
-    if chain.discrete:
-        at_times.follow(one.balanced(), times)
-        return at_times.state, at_times.exponents, at_times.absorbed
-    interval = _after(one, SHORT)
-    mantissa, exponent = np.frexp(times)
-    more, power = np.frexp(chain.clock / SHORT)
-    exponent = exponent + power
-    huge = exponent > 1000  # more intervals than float64 can count
-    counts = np.floor(np.where(huge, 0.0, np.ldexp(mantissa * more, np.where(huge, 0, exponent))))
-    rest = np.where(huge, 0.0, chain.clock * np.where(huge, 0.0, times) - counts * SHORT)
-    at_times.state, ends = _partly(one, at_times.state, rest)
-    at_times.absorbed += ends
-    at_times.follow(interval, counts)
-    for i in np.flatnonzero(huge):
-        longer, doublings = interval, int(exponent[i]) - 60
-        while doublings > 0 and longer.moves.any():
-            longer, doublings = longer.doubled(), doublings - 1
-        count = np.zeros(times.size)
-        count[i] = np.floor(np.ldexp(mantissa[i] * more, 60))
-        at_times.follow(longer, count)
-    return at_times.state, at_times.exponents, at_times.absorbed
+    gains = jump[inner, inner.size :]
+    absorbed = np.zeros(gains.shape[1], number)
+    np.add.at(absorbed, place[outer] - inner.size, chain.alpha[outer])
+    return (
+        _Interval(jump[inner, : inner.size], gains, gains.shape[1]),
+        chain.alpha[inner].astype(number),
+        absorbed,
+    )
 
 
 class _States:
-    """Where the chain is at several times: rows of `state` over powers of two, and what is absorbed."""
+    """Where the chain is at several times: rows of `state` over powers of two, and what was gained so far."""
 
-    def __init__(self, state: Numbers, absorbed: Numbers) -> None:
+    def __init__(self, state: Numbers, gained: Numbers) -> None:
         self.state = state
         self.exponents = np.zeros(state.shape[0])
-        self.absorbed = absorbed
+        self.gained = gained
+
+    def move_on(self, chain: Chain, one: _Interval, times: Floats) -> None:
+        """Move each row on by its time, given what one jump does."""
+        if chain.discrete:
+            self.follow(one.balanced(), times)
+            return
+        interval = _after(one, SHORT)
+        mantissa, exponent = np.frexp(times)
+        more, power = np.frexp(chain.clock / SHORT)
+        exponent = exponent + power
+        huge = exponent > 1000  # more intervals than float64 can count
+        counts = np.floor(np.where(huge, 0.0, np.ldexp(mantissa * more, np.where(huge, 0, exponent))))
+        rest = np.where(huge, 0.0, chain.clock * np.where(huge, 0.0, times) - counts * SHORT)
+        self.state, gained = _partly(one, self.state, rest)
+        self.gained += gained
+        self.follow(interval, counts)
+        for i in np.flatnonzero(huge):
+            longer, doublings = interval, int(exponent[i]) - 60
+            while doublings > 0 and longer.moves.any():
+                longer, doublings = longer.doubled(), doublings - 1
+            count = np.zeros(times.size)
+            count[i] = np.floor(np.ldexp(mantissa[i] * more, 60))
+            self.follow(longer, count)
 
     def follow(self, interval: _Interval, counts: Floats) -> None:
         """Move each row on by so many intervals."""
@@ -151,8 +185,8 @@ class _States:
                 counts = np.zeros_like(counts)
             else:
                 odd = counts % 2.0 == 1.0
-            ended = self.state[odd] @ interval.ends
-            self.absorbed[odd] += scaled(ended, self.exponents[odd, None])
+            gained = self.state[odd] @ interval.gains
+            self.gained[odd] += scaled(gained, self.exponents[odd, None])
             self.state[odd] = self.state[odd] @ interval.moves
             self.exponents[odd] += float(interval.exponent)
             self._keep_in_range()
@@ -176,24 +210,24 @@ def scaled(values: Numbers, exponents: Any) -> Numbers:
 def _after(one: _Interval, mean: float) -> _Interval:
     """Return what happens over an interval of `mean` jumps, a Poisson number."""
     states = np.eye(one.moves.shape[0], dtype=one.moves.dtype)
-    moves, ends = _partly(one, states, np.full(states.shape[0], mean))
-    return _Interval(moves, ends).balanced()
+    moves, gains = _partly(one, states, np.full(states.shape[0], mean))
+    return _Interval(moves, gains, one.n_ends).balanced()
 
 
 def _partly(one: _Interval, state: Numbers, means: Numbers) -> tuple[Numbers, Numbers]:
-    """Return where each row of `state` has moved, and ended, after a Poisson number of jumps."""
+    """Return where each row of `state` has moved, and what it gained, after a Poisson number of jumps."""
     means = means.astype(state.dtype)
     weight = np.exp(-means)[:, None]
     after = -np.expm1(-means)[:, None]  # probability of more jumps than so far
     moved = weight * state
-    ended = np.zeros((state.shape[0], one.ends.shape[1]), state.dtype)
+    gained = np.zeros((state.shape[0], one.gains.shape[1]), state.dtype)
     for k in range(1, TERMS):
-        ended += after * (state @ one.ends)
+        gained += after * (state @ one.gains)
         state = state @ one.moves
         weight = weight * (means[:, None] / k)
         moved += weight * state
         after = later(means, k)[:, None]
-    return moved, ended
+    return moved, gained
 
 
 def later(means: Numbers, k: int) -> Numbers:

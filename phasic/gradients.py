@@ -89,23 +89,40 @@ def moments(
     alpha = np.asarray(alpha, dtype=np.float64)
     values = algorithm.moments(factors, alpha, k, rewards, discrete)
     r = algorithm._rewards(factors, rewards)
-    shut = (factors.weights == 0.0)[:, None] & (coefficients != 0.0)
-    if shut.any():
-        raise GraphError(
-            "theta gives an edge the weight 0; derivatives of higher moments are known only where every "
-            "edge that depends on theta has a positive weight"
-        )
+    directions, endless = coefficients.T, np.zeros(coefficients.shape[1], np.bool_)
+    # An edge is opened beside what its state is left by already.
+    beside = factors.weights
+    if not beside.all():
+        sums = np.bincount(factors.trace.source, beside, factors.trace.n_vertices)[factors.trace.source]
+        beside = np.where(beside > 0.0, beside, sums)
+        directions, endless = _opening(factors, alpha, directions * (sums > 0.0))
 
     def slopes(chosen: Factors) -> Numbers:
-        columns = []
-        for direction in coefficients.T:
-            share = np.max(np.abs(direction) / np.where(direction == 0.0, 1.0, factors.weights), initial=0.0)
+        rows = []
+        for direction in directions:
+            share = np.max(np.abs(direction) / np.where(direction == 0.0, 1.0, beside), initial=0.0)
             step = 1e-60 / share if share > 0.0 else 1.0
             bent = algorithm._raw(chosen.perturbed(direction, step), alpha, k, r, discrete)
-            columns.append(np.array(bent).imag / step)
-        return np.stack(columns, axis=1)
+            rows.append(np.array(bent).imag / step)
+        return np.reshape(rows, (len(rows), k)).T
 
-    return values, in_range(slopes, factors)
+    found = in_range(slopes, factors)
+    found[:, endless] = np.inf
+    return values, found
+
+
+def _opening(factors: Factors, alpha: Floats, directions: Floats) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return directions without what cannot be reached, and which open a way to where nothing ends.
+
+    There, moments are finite as long as the way is shut, and have no derivative.
+    """
+    if not factors.n_stuck:
+        return directions, np.zeros(len(directions), np.bool_)
+    trace = factors.trace
+    into = factors.stuck[trace.targets] & ~factors.stuck[trace.source]
+    visited = factors.spent(alpha)[trace.source] > 0.0
+    endless = (directions[:, into & visited] != 0.0).any(axis=1)
+    return np.where(into | factors.stuck[trace.source], 0.0, directions), endless
 
 
 def _direct(factors: Factors, alpha: Floats, coefficients: Floats, r: Floats) -> Numbers:

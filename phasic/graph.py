@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 from math import isfinite
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,10 +15,15 @@ from phasic import matrices, settings, state_space
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.building import Builder
 from phasic.description import Description
+from phasic.elsewhere import GRAPH, missing
 from phasic.errors import CallbackError, GraphError, ParameterError
+from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
-from phasic.initial import Callback, check_probabilities, undecorated
+from phasic.initial import Callback, Initial, check_probabilities, undecorated
 from phasic.joint_context import JointContexts
+from phasic.joint_graphs import JointGraphs
+from phasic.keeping import Keeping
+from phasic.keywords import also
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
@@ -26,7 +31,6 @@ from phasic.samples import Samples
 from phasic.sharing import Sharing
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import PROGRAMS, Steps, select
-from phasic.transformations import Transformations
 from phasic.vertex import Vertex
 from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
 
@@ -34,15 +38,17 @@ _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
 class Graph(
-    Transformations,
+    JointGraphs,
     DiscreteSpellings,
     Description,
     Probabilities,
     Occupancy,
+    Hitting,
     Samples,
     JointContexts,
     Inference,
     Pictures,
+    Keeping,
     Sharing,
 ):
     """A phase-type distribution: the time a Markov chain takes to absorption.
@@ -118,6 +124,7 @@ class Graph(
         self.indexer: Any = parameters.get("indexer")
         self.auxiliary: set[int] = set()
         self._callback: Callback | None = None
+        self._initial: Initial = ()
         self._vectorized = bool(vectorized)
         self._parameters: dict[str, Any] = parameters
         self._arrays: GraphArrays | None = None
@@ -130,9 +137,9 @@ class Graph(
             raise CallbackError("pass a callback, a state length or a graph, and only one of them")
         source = state_length if callback is None else callback
         if callable(source):
-            self._callback, initial = undecorated(source, ipv)
+            self._callback, self._initial = undecorated(source, ipv)
             self._arrays = self.steps.explore(
-                self._callback, initial, parameters, vectorized, compiled, PROGRAMS
+                self._callback, self._initial, parameters, vectorized, compiled, PROGRAMS
             )
         elif ipv is not None or parameters:
             names = ["ipv"] * (ipv is not None) + list(parameters)
@@ -250,6 +257,7 @@ class Graph(
         """Return whether a vertex has this state; the starting vertex has none."""
         return self.builder.find(self.builder.state(state)) is not None
 
+    @also(idx="index")
     def vertex_at(self, index: int) -> Vertex:
         """Return the vertex at `index`; 0 is the starting vertex."""
         if not isinstance(index, int | np.integer) or not 0 <= index < len(self):
@@ -359,6 +367,18 @@ class Graph(
 
     parameterized = is_parameterized
 
+    def set_param_length(self, param_length: int) -> None:
+        """Say how long theta will be, before there are edges; other lengths of coefficients are then refused.
+
+        Raises
+        ------
+        ParameterError
+            There are edges with coefficients for a theta of another length, or it is no length.
+        """
+        if not isinstance(param_length, int | np.integer) or param_length < 1:
+            raise ParameterError(f"theta is to have length {param_length!r}; pass an integer of at least 1")
+        self.changing().set_length(int(param_length))
+
     def update_weights(
         self,
         theta: ArrayLike,
@@ -400,6 +420,11 @@ class Graph(
         weights = self._weigh(weighting, values)
         self._theta, self._weighting, self._weights, self._factors = values, weighting, weights, None
 
+    def update_parameterized_weights(self, rewards: ArrayLike) -> None:
+        """Do what `update_weights` does, of which this is an older name."""
+        self.update_weights(rewards)
+
+    @also(ipv="weights")
     def update_ipv(self, weights: Sequence[float]) -> None:
         """Set the probabilities of the initial states, in the order of the edges of the starting vertex.
 
@@ -415,8 +440,8 @@ class Graph(
             raise GraphError(f"initial probabilities are {weights!r}; pass a vector of numbers") from None
         if values.shape != arrays.start_targets.shape:
             raise GraphError(
-                f"{values.shape} initial probabilities were given for the {arrays.start_targets.size} edges "
-                f"of the starting vertex"
+                f"initial probabilities have shape {values.shape}, but {arrays.start_targets.size} edges "
+                f"leave the starting vertex; pass one for each"
             )
         check_probabilities(values.tolist(), arrays.states[arrays.start_targets].tolist())
         self._arrays, self._builder = replace(arrays, start_weights=values), None
@@ -450,6 +475,7 @@ class Graph(
         # The callback may be a lambda, and everything derived can be derived again.
         derived: dict[str, Any] = {
             "_callback": None,
+            "_initial": (),
             "_parameters": {},
             "_weights": None,
             "_trace": None,
@@ -470,6 +496,11 @@ class Graph(
         if self._weighting is not linear or self._reading is not None:
             return "weights", self.weights
         return "theta", np.ones(self.arrays.n_parameters) if self._theta is None else self._theta
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return missing(self, name, GRAPH)
 
     __hash__ = None  # type: ignore[assignment]  # equality is by content, which can change
 

@@ -13,6 +13,17 @@ from phasic.errors import GraphError, OutOfRangeError
 from phasic.properties import Property, PropertySet, check_distinct, check_name, named, record
 
 
+class Slot(str):
+    """The name of one entry of a state that is no property."""
+
+    __slots__ = ()
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return str(self)
+
+
 class StateIndexer:
     """Property sets and slots, one after another along a state; each is an attribute.
 
@@ -22,7 +33,7 @@ class StateIndexer:
     Parameters
     ----------
     *slot_names : str
-        Slots.
+        Slots. (A list of properties in their place is one for ``property_sets``.)
     property_sets : list, optional
         Sets, or properties of a set called ``default``.
     slots : list of str, optional
@@ -45,12 +56,16 @@ class StateIndexer:
 
     def __init__(
         self,
-        *slot_names: str,
+        *slot_names: str | Sequence[Property],
         property_sets: Sequence[PropertySet] | Sequence[Property] | None = None,
         slots: Sequence[str] | None = None,
         **named: Sequence[Property],
     ) -> None:
         sets: list[PropertySet] = []
+        names = [name for name in slot_names if isinstance(name, str)]
+        for properties in slot_names:
+            if not isinstance(properties, str):  # an older way to give the properties of one set
+                property_sets = [*(property_sets or ()), *properties]
         if property_sets:
             if all(isinstance(entry, Property) for entry in property_sets):
                 sets.append(PropertySet("default", [p for p in property_sets if isinstance(p, Property)]))
@@ -61,7 +76,7 @@ class StateIndexer:
                         f"property_sets is {property_sets!r}; pass PropertySet or Property objects"
                     )
         sets += [PropertySet(name, properties) for name, properties in named.items()]
-        self._set_layout((*sets, *slot_names, *(slots or ())))
+        self._set_layout((*sets, *names, *(slots or ())))
 
     def _set_layout(self, layout: tuple[PropertySet | str, ...]) -> None:
         for entry in layout:
@@ -104,9 +119,9 @@ class StateIndexer:
         """Return the property sets in order."""
         return [entry for entry in self._layout if isinstance(entry, PropertySet)]
 
-    def slots(self) -> list[str]:
-        """Return the names of the slots in order."""
-        return [entry for entry in self._layout if isinstance(entry, str)]
+    def slots(self) -> list[Slot]:
+        """Return the names of the slots in order; each has itself as its ``name``."""
+        return [Slot(entry) for entry in self._layout if isinstance(entry, str)]
 
     def props_to_index(self, pset_name: Any = None, props: Any = None, **values: int) -> Any:
         """Return the index in the state of a combination of properties, or of all that have these.
@@ -206,6 +221,15 @@ class StateIndexer:
             )
         )
         return joined
+
+    __add__ = append
+
+    def __getitem__(self, name: str) -> PropertySet | int:
+        """Return what the attribute of this name is: a property set, or the index of a slot."""
+        if name not in self.index_ranges:
+            raise OutOfRangeError(f"there is no property set or slot {name!r}; {list(self.index_ranges)} are")
+        found: PropertySet | int = getattr(self, name)
+        return found
 
     def to_dict(self) -> dict[str, Any]:
         """Return the indexer as plain lists and dicts, from which `from_dict` makes it again."""

@@ -92,7 +92,8 @@ def parse_ipv(ipv: Any) -> Initial:
             raise GraphError(f"ipv names the state {list(state)} twice; add up its probabilities")
         if initial and len(state) != len(next(iter(initial))):
             raise GraphError(
-                f"ipv has states of different length: {list(next(iter(initial)))}, {list(state)}"
+                f"ipv has states of different length: {list(next(iter(initial)))}, {list(state)}; give "
+                f"every state as many entries"
             )
         try:
             initial[state] = float(entry[1])

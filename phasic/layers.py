@@ -7,6 +7,7 @@ know nothing of it, and `chosen_steps` gives a graph the ones that were asked fo
 from __future__ import annotations
 
 import functools
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -73,6 +74,9 @@ CALLBACKS = Layer(
     salt=functools.cache(_environment),
 )
 
+if os.environ.get("PHASIC_CACHE_DIR"):
+    GRAPHS.cache.prefer(os.environ["PHASIC_CACHE_DIR"])
+
 # `compiled` and `programs` are how the graph is come by, not what it depends on.
 build_graph = GRAPHS.wrap(bare.explore, ignore=("compiled", "programs"))  # callback -> arrays of a graph
 # The compiler is named by the salt: its own state, as that of numba, is no part of what it makes.
@@ -88,6 +92,16 @@ def keep_trace(arrays: GraphArrays, trace: Trace, again: bool = False) -> None:
     """Store what `record_trace` would return for a graph; once, unless `again`."""
     if again or not record_trace.is_cached(arrays.offsets, arrays.targets):
         record_trace.keep(trace, arrays.offsets, arrays.targets)
+
+
+def forget_graph(callback: Any, initial: Any, parameters: Any, vectorized: bool) -> int:
+    """Drop what `build_graph` stored of a callback; return how many entries that were."""
+    return int(build_graph.forget(callback, initial, parameters, vectorized, None, None))
+
+
+def forget_trace(arrays: GraphArrays) -> int:
+    """Drop what `record_trace` stored of a graph; return how many entries that were."""
+    return int(record_trace.forget(arrays.offsets, arrays.targets))
 
 
 def pulled_directory() -> Path:

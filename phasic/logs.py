@@ -73,6 +73,12 @@ def set_log_level(level: str = "INFO", module: str | None = None) -> LogLevel:
     return LogLevel(_PACKAGES if module is None else (f"phasic.{module.removeprefix('phasic.')}",), name)
 
 
+def get_logger(name: str) -> logging.Logger:
+    """Return the logger of this name below that of the package, such as ``phasic.mine``."""
+    inside = name.removeprefix("phasic").strip(".")
+    return logging.getLogger(f"phasic.{inside}" if inside and inside != "__main__" else "phasic")
+
+
 def _handler() -> logging.Handler:
     handler = _Said()
     handler.setFormatter(logging.Formatter("[%(levelname)s] %(name)s: %(message)s"))

@@ -174,7 +174,8 @@ def _rewards(factors: Factors, rewards: ArrayLike | None) -> Floats:
     if checked.shape != (n,):
         raise GraphError(f"rewards have shape {checked.shape}, but the graph has {n} vertices")
     if not np.isfinite(checked).all():
-        raise GraphError(f"the reward of vertex {int(np.isfinite(checked).argmin())} is not finite")
+        v = int(np.isfinite(checked).argmin())
+        raise GraphError(f"the reward of vertex {v} is not finite: {checked[v]:g}; pass numbers")
     checked[factors.trace.absorbing] = 0.0
     return checked
 
@@ -187,7 +188,7 @@ def _finite(factors: Factors, values: Numbers) -> Numbers:
 def _onward(factors: Factors, values: Numbers) -> Numbers:
     """Return what each vertex expects of `values` one edge on, edges to itself left out."""
     trace = factors.trace
-    other = (trace.targets != trace.source) & (factors.weights.real > 0.0)
+    other = (trace.targets != trace.source) & (factors.weights != 0.0)
     terms = np.zeros(trace.n_vertices, values.dtype)
     np.add.at(terms, trace.source[other], factors.weights[other] * values[trace.targets[other]])
     return terms

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from phasic.distribution import Distribution
 from phasic.errors import GraphError
+from phasic.keywords import also
 
 if TYPE_CHECKING:
     from phasic.stepping_context import DistributionContext
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 class Occupancy(Distribution):
     """Expected time spent in each vertex up to a time."""
 
+    @also(time="t")
     def accumulated_visiting_time(self, t: float, granularity: int = 0) -> list[float]:
         """Return the expected time spent in each vertex up to time `t`.
 
@@ -60,6 +62,7 @@ class Occupancy(Distribution):
 
     accumulated_occupancy = accumulated_visiting_time
 
+    @also(jumps="n")
     def accumulated_visits(self, n: int) -> list[float]:
         """Return the expected number of visits to each vertex of a discrete graph up to step `n`."""
         if not self.arrays.discrete:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import namedtuple
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import InitVar, dataclass
 from functools import lru_cache
 from typing import Any
 
@@ -19,6 +19,8 @@ from phasic.errors import GraphError, OutOfRangeError
 class Property:
     """A property with whole values from `min_value` to `max_value`; iterating gives the values.
 
+    An `offset` is the older way to say where values begin: it moves both bounds up.
+
     Examples
     --------
     >>> list(Property("descendants", max_value=3, min_value=1))
@@ -28,14 +30,18 @@ class Property:
     name: str
     max_value: int
     min_value: int = 0
+    offset: InitVar[int] = 0
 
-    def __post_init__(self) -> None:
+    def __post_init__(self, offset: int) -> None:
         check_name(self.name)
         for bound in ("max_value", "min_value"):
             value = getattr(self, bound)
             if not isinstance(value, int | np.integer) or isinstance(value, bool):
                 raise GraphError(f"{bound} of the property {self.name!r} is {value!r}; pass an integer")
             object.__setattr__(self, bound, int(value))
+        if offset and not self.min_value:
+            object.__setattr__(self, "min_value", offset)
+            object.__setattr__(self, "max_value", self.max_value + offset)
         if self.max_value < self.min_value:
             raise GraphError(
                 f"the property {self.name!r} has max_value {self.max_value} below min_value {self.min_value}"

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.distribution import Distribution
 from phasic.errors import AbsorptionError, GraphError
+from phasic.keywords import also, without_effect
 
 if TYPE_CHECKING:
     from phasic.sampling import Path, Walks
@@ -32,6 +33,7 @@ class Samples(Distribution):
 
     _walks: tuple[GraphArrays, Floats, Walks] | None = None
 
+    @without_effect(validate_rewards="rewards are always looked at")
     def sample(
         self,
         n: int = 1,
@@ -183,6 +185,7 @@ class Samples(Distribution):
             )
         return _shaped(self._paths_to(ends, count, generator))
 
+    @also(time="t")
     def random_sample_stop_vertex(
         self, t: float, *, seed: int | None = None, rng: np.random.Generator | None = None
     ) -> int:

@@ -55,8 +55,7 @@ class Sensitivity(Distribution):
         ParameterError
             `k` is less than one.
         GraphError, AbsorptionError
-            As for `expectation_gradient`; GraphError also where an edge that depends on theta has the
-            weight zero.
+            As for `expectation_gradient`.
         """
         from phasic import gradients
 

@@ -6,7 +6,7 @@ import logging
 import os
 from dataclasses import asdict, dataclass, replace
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phasic.errors import OptionError
 
@@ -60,6 +60,14 @@ class Settings:
     def trace_cache(self) -> bool:
         """Another name of `cache_trace`."""
         return self.cache_trace
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> None:
+            """Return None for a setting of the C++ package that has no effect here."""
+            if name in _ELSEWHERE:
+                return None
+            raise AttributeError(f"there is no setting {name!r}; settings are {', '.join(asdict(self))}")
 
 
 _current = Settings()
@@ -161,6 +169,11 @@ class Configured:
 
     def __enter__(self) -> Configured:
         return self
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return getattr(get_config(), name)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from phasic.arrays import GraphArrays
+from phasic.keywords import without_effect
 
 if TYPE_CHECKING:
     from phasic.replay import Factors
@@ -77,6 +78,7 @@ class Sharing(ABC):
         self._trace, self._factors = plan.trace, None
         return True
 
+    @without_effect(overwrite_branch="a registry that has another artefact of this name refuses this one")
     def push_cache(
         self,
         *,

@@ -10,6 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from phasic import gradients
 from phasic.arrays import Floats
 from phasic.contour import hyperbola
 from phasic.density import Question
@@ -199,45 +200,12 @@ def moment_slopes(
 ) -> tuple[Floats, Floats]:
     """Return the first `k` raw moments of the absorption time and their derivatives, float64[k, q].
 
-    What solves ``(-S) m = b`` changes by the solution for ``b' + S' m``, so that every direction takes one
-    more solve for each moment.
+    What `phasic.gradients.moments` does, for directions as rows, float64[q, m].
 
     Raises
     ------
     AbsorptionError
         Absorption is not certain.
     """
-    from math import comb
-
-    trace = factors.trace
-    factors.require_absorption(alpha)
-    source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-    absorbing, starts = trace.position < 0, alpha > 0.0
-    n, q = trace.n_vertices, directions.shape[0]
-
-    def solved(right: Floats) -> Floats:
-        right[absorbing] = 0.0
-        return np.where(factors.stuck, 0.0, factors.solve(right))
-
-    def worth(m: Floats, direction: Floats) -> Floats:
-        return np.asarray(np.bincount(source, direction * (m[trace.targets] - m[source]), n), np.float64)
-
-    seen = [np.where(absorbing, 0.0, 1.0)]  # of each order so far: m, or P m for a discrete chain
-    bent = [np.zeros((q, n))]
-    raw, slopes = np.empty(k), np.empty((k, q))
-    for j in range(1, k + 1):
-        share = [comb(j, i) for i in range(j)] if discrete else [0] * (j - 1) + [j]
-        right = sum((s * m for s, m in zip(share, seen, strict=True)), np.zeros(n))
-        turned = sum((s * m for s, m in zip(share, bent, strict=True)), np.zeros((q, n)))
-        moment = solved(right.copy())
-        change = np.empty((q, n))
-        for i, direction in enumerate(directions):
-            change[i] = solved(turned[i] + worth(moment, direction))
-        raw[j - 1], slopes[j - 1] = alpha[starts] @ moment[starts], change[:, starts] @ alpha[starts]
-        if discrete:  # P m is m less what was solved for
-            seen.append(np.where(absorbing, 0.0, moment - right))
-            bent.append(np.where(absorbing, 0.0, change - turned))
-        else:
-            seen.append(moment)
-            bent.append(change)
-    return raw, slopes
+    raw, slopes = gradients.moments(factors, alpha, directions.T, k, discrete=discrete)
+    return np.array(raw), slopes

@@ -7,6 +7,7 @@ from typing import Any
 
 from phasic import caches
 from phasic.errors import OptionError
+from phasic.keywords import also
 
 _DAY = 86400.0
 
@@ -65,6 +66,7 @@ def cleanup_old_traces(max_size_mb: float | None = 100.0, max_age_days: float | 
     return caches.remove_traces(going)
 
 
+@also(hash_key="hash")
 def remove_cached_trace(hash: str) -> bool:
     """Delete the trace with this hash; return whether there was one."""
     return caches.remove_traces([hash]) > 0

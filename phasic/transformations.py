@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib
-import math
 from abc import abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +13,7 @@ from numpy.typing import ArrayLike
 from phasic.arrays import Floats, GraphArrays, Integers
 from phasic.errors import AbsorptionError, GraphError
 from phasic.initial import Callback
+from phasic.keywords import also
 from phasic.spellings import DiscreteSpellings
 from phasic.weighting import Reading, Weighting, linear, shares
 
@@ -22,8 +21,6 @@ if TYPE_CHECKING:
     from phasic.building import Builder
     from phasic.epochs import EpochGraph
     from phasic.graph import Graph
-    from phasic.indexer import StateIndexer
-    from phasic.joint import Table
 
 
 class Transformations(DiscreteSpellings):
@@ -31,8 +28,6 @@ class Transformations(DiscreteSpellings):
 
     rewards: Integers | None = None
     """Of a graph that `discretize` made: one in the vertices of events, zero elsewhere."""
-
-    _joint: Table | None = None
 
     auxiliary: set[int]
     indexer: Any
@@ -174,104 +169,6 @@ class Transformations(DiscreteSpellings):
                 graph._theta = np.append(self._theta, np.ones(new))
         return graph
 
-    def joint_prob_graph(
-        self,
-        indexer: StateIndexer | None = None,
-        reward_only: Sequence[str] | None = None,
-        mutation_rate: float = 1.0,
-        reward_limit: int | None = None,
-        tot_reward_limit: float = math.inf,
-        discrete: bool = True,
-    ) -> Graph:
-        """Return the graph of states joined with counts of events, for `joint_prob_table`.
-
-        Each unit of a state, such as a lineage, has events at `mutation_rate`, which are counted by the
-        properties of its entry: one count for each value of each property. Nothing happens any more in
-        absorbing states. Events beyond the limits are cut off, and what is left sums to less than one.
-
-        Parameters
-        ----------
-        indexer : StateIndexer, optional
-            Properties of the entries of a state; by default the one that the graph was built with.
-        reward_only : list of str, optional
-            Names of the properties to count; by default all, each by events of its own. Outcomes of
-            equal counts are then one, whatever the absorbing state.
-        mutation_rate : float
-            Events per unit and time. One more parameter, the last of theta, scales it.
-        reward_limit, tot_reward_limit : int
-            The largest single count and the largest sum of counts; one of them has to be given.
-        discrete : bool
-            Whether the result counts jumps and events as steps, or keeps rates.
-
-        Raises
-        ------
-        GraphError
-            There is no indexer, or it does not fit the states; or no limit; or a rate is negative.
-        """
-        from phasic.indexer import counters
-        from phasic.joint import joint
-
-        arrays = self._startable()
-        indexer = self.indexer if indexer is None else indexer
-        if indexer is None:
-            raise GraphError("pass a StateIndexer, which says what the entries of a state count")
-        if arrays.discrete or self._reading is not None:
-            raise GraphError("events happen in time; ask the continuous graph that this one was made of")
-        if not (np.ndim(mutation_rate) == 0 and 0.0 <= float(mutation_rate) < math.inf):
-            raise GraphError(f"mutation_rate is {mutation_rate!r}; pass a finite number of 0 or more")
-        names, counted = counters(indexer, reward_only)
-        if counted.shape[1] > arrays.states.shape[1]:
-            raise GraphError(
-                f"the indexer describes states of length {counted.shape[1]}, but those of the graph have "
-                f"{arrays.states.shape[1]}"
-            )
-        entries = arrays.states[:, : counted.shape[1]].astype(np.float64)
-        if self._weighting is linear:
-            arrays = replace(arrays, parameterised=True)  # by one parameter, if it was constant
-        else:
-            arrays = replace(arrays, coefficients=self.weights[:, None], parameterised=False)
-        events = float(mutation_rate) * entries @ counted.T
-        if (events < 0.0).any():
-            state = arrays.states[int((events < 0.0).any(axis=1).argmax())].tolist()
-            raise GraphError(f"events are counted by the entries of a state, but one of {state} is negative")
-        limit = math.inf if reward_limit is None else reward_limit
-        made, table = joint(arrays, names, events, limit, tot_reward_limit, reward_only is not None)
-        if discrete and not made.parameterised:
-            made = replace(made, coefficients=shares(made, None, linear)[:, None])
-        graph = self._made(replace(made, discrete=discrete))
-        graph._joint = table
-        if made.parameterised:
-            graph._reading = shares if discrete else None
-            graph._theta = None if self._theta is None else np.append(self._theta, 1.0)
-        return graph
-
-    def joint_prob_table(self) -> Any:
-        """Return the probability of every outcome of a `joint_prob_graph` at the current theta.
-
-        Returns
-        -------
-        pandas.DataFrame
-            A row for each outcome: its counts, and in the last column ``prob`` its probability. The
-            index is the vertex of the outcome. The probabilities sum to one but for what was cut off.
-
-        Raises
-        ------
-        GraphError
-            The graph was not made by `joint_prob_graph`.
-        """
-        if self._joint is None:
-            raise GraphError("only a graph that joint_prob_graph made has a table")
-        try:
-            pd = importlib.import_module("pandas")
-        except ImportError as error:
-            raise ImportError("a table of outcomes is a pandas.DataFrame; install pandas") from error
-        names, vertices, counts = self._joint.names, self._joint.vertices, self._joint.counts
-        index = pd.Index(vertices, name="t_vertex_index")
-        table = pd.DataFrame(counts, columns=pd.Index(names), index=index)
-        leave = self.weights[self.arrays.offsets[vertices]]
-        table["prob"] = np.array(self.expected_sojourn_time())[vertices] * leave
-        return table
-
     def add_epoch(self, time: float, callback: Callback | None = None, **parameters: Any) -> EpochGraph:
         """Return the graph whose rates change at `time`; see `phasic.epochs`.
 
@@ -312,6 +209,7 @@ class Transformations(DiscreteSpellings):
         made.indexer = self.indexer
         return made
 
+    @also(theta="s")
     def laplace_transform(self, s: float) -> Graph:
         """Return the graph in which every state is left for an absorbing one at one more rate `s`.
 

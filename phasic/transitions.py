@@ -144,7 +144,8 @@ class Form:
                 raise GraphError(
                     f"the callback returned the weight {weight!r} for a transition out of state "
                     f"{state.tolist()}, but {'a vector of coefficients' if not vector else 'a number'} "
-                    f"before; a graph is either parameterised or constant"
+                    f"before; a graph is either parameterised or constant, so return the same for every "
+                    f"transition"
                 )
             if vector and len(weight) != self.length:
                 raise GraphError(

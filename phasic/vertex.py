@@ -9,6 +9,7 @@ import numpy as np
 
 from phasic.arrays import Floats, Integers
 from phasic.errors import GraphError
+from phasic.keywords import also
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -47,6 +48,7 @@ class Vertex:
         """Return the number of edges."""
         return len(self._graph.builder.edges[self._index])
 
+    @also(weight_or_coeffs="weight")
     def add_edge(self, to: Vertex, weight: float | Sequence[float]) -> None:
         """Add an edge to the vertex `to`.
 
@@ -79,14 +81,20 @@ class Vertex:
 
     ae = add_edge
 
+    def add_edge_parameterized(self, to: Vertex, weight: float, edge_state: Sequence[float]) -> None:
+        """Add an edge with the coefficients `edge_state`; what `weight` says follows from theta."""
+        self.add_edge(to, edge_state)
+
     def is_aux(self) -> bool:
         """Return whether the vertex is marked as auxiliary: it stands for no state of the model."""
         return self._index in self._graph.auxiliary
 
+    @also(value="aux")
     def set_aux(self, aux: bool = True) -> None:
         """Mark the vertex as auxiliary, or remove the mark."""
         (self._graph.auxiliary.add if aux else self._graph.auxiliary.discard)(self._index)
 
+    @also(weight="rate")
     def add_aux_vertex(self, rate: float) -> Vertex:
         """Add an auxiliary vertex to which the chain goes at `rate`, and which leads back at rate one.
 
@@ -107,6 +115,8 @@ class Vertex:
         builder.add_edge(index, self._index, 1.0)
         self._graph.auxiliary.add(index)
         return Vertex(self._graph, index)
+
+    add_aux_vertex_constant = add_aux_vertex
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Vertex):
@@ -138,6 +148,7 @@ class Edge:
         """Return the weight at the current theta; of the starting vertex, the initial probability."""
         return self._graph.weight_of(self._source, self._target)
 
+    @also(requested_length="n")
     def edge_state(self, n: int | None = None) -> Floats:
         """Return the first `n` (default: all) coefficients, float64[n]."""
         row = self._graph.builder.row(self._source, self._target)

@@ -30,7 +30,13 @@ def product(arrays: GraphArrays, theta: Floats | None) -> Floats:
         raise ParameterError(f"theta is {theta}, but the graph expects {arrays.n_parameters} parameters")
     factors = arrays.coefficients * theta
     if (factors < 0.0).any():
-        raise ParameterError(f"theta = {theta} gives a negative factor; log=True needs positive ones")
+        edge, which = np.argwhere(factors < 0.0)[0].tolist()
+        source = int(np.searchsorted(arrays.offsets, edge, side="right")) - 1
+        raise ParameterError(
+            f"theta = {theta} gives the edge from state {arrays.states[source].tolist()} to "
+            f"{arrays.states[arrays.targets[edge]].tolist()} the negative factor {factors[edge, which]:g}; "
+            f"with log=True theta and coefficients must not be negative"
+        )
     with np.errstate(divide="ignore"):  # a factor of zero makes the product zero
         return arrays.checked(np.exp(np.log(factors).sum(axis=1)), theta, " with log=True")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -15,6 +15,7 @@ from phasic.epochs.boundaries import Epochs
 from phasic.epochs.switching import Switching
 from phasic.errors import GraphError
 from phasic.graph import Graph
+from phasic.keywords import also
 from phasic.weighting import linear, product
 
 if TYPE_CHECKING:
@@ -42,13 +43,13 @@ class EpochGraph(Graph):
 
     # Moments
 
-    def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
+    def moments(self, k: int, rewards: ArrayLike = (), discrete: bool = False) -> list[float]:
         """Return the first `k` raw moments, ``[E[T], E[T**2], ...]``; see `Graph.moments`."""
         from phasic.epochs.moments import raw_moments
 
         if not isinstance(k, int | np.integer) or k <= 1:
-            return super().moments(k, rewards)
-        first = super().moments(1, rewards)  # which refuses what has to be refused
+            return super().moments(k, rewards, discrete)
+        first = super().moments(1, rewards, discrete)  # which refuses what has to be refused
         reward = self._vector(rewards)
         jets, _ = self._collected((reward, reward), (int(k), 0))
         return [*first, *raw_moments(jets)[1:].tolist()]
@@ -230,6 +231,7 @@ class EpochGraph(Graph):
             weights = without.inner(self.arrays, self._theta, self._weighting)
         return exit_rates(self.arrays, weights)
 
+    @also(base_graph_indexer="indexer")
     def joint_prob_graph(
         self,
         indexer: StateIndexer | None = None,
@@ -238,6 +240,8 @@ class EpochGraph(Graph):
         reward_limit: int | None = None,
         tot_reward_limit: float = math.inf,
         discrete: bool = True,
+        *,
+        reward_rates_callback: Callable[..., Any] | None = None,
     ) -> Graph:
         """Return the graph of states joined with counts of events, for `joint_prob_table`; see `Graph`.
 
@@ -250,6 +254,8 @@ class EpochGraph(Graph):
         discrete : bool
             Whether the result counts jumps and events: of them only expected numbers are known, and the
             table. With rates, it is a graph with epochs.
+        reward_rates_callback : callable, optional
+            As there; the last entry of the state that it is given is the number of the epoch.
         """
         from phasic.epochs.jumps import EpochJumps
         from phasic.epochs.transformations import joined
@@ -261,6 +267,7 @@ class EpochGraph(Graph):
             mutation_rate=mutation_rate,
             reward_limit=reward_limit,
             tot_reward_limit=tot_reward_limit,
+            reward_rates_callback=reward_rates_callback,
         )
         return EpochJumps.counting(made) if discrete else made
 
@@ -338,6 +345,7 @@ class EpochGraph(Graph):
         )
 
     as_matrices = push_cache = _refuse
+    backward_probabilities = reward_visit_probability = _refuse
     expected_waiting_time = _refuse  # it depends on when the state was entered
     reward_transform_discrete = _refuse
     accumulated_visits = distribution_context_discrete = _refuse

@@ -57,9 +57,9 @@ class EpochJumps(Graph):
         made.cache_trace, made.cache_moments = graph.cache_trace, graph.cache_moments
         return made
 
-    def moments(self, k: int, rewards: ArrayLike = ()) -> list[float]:
+    def moments(self, k: int, rewards: ArrayLike = (), discrete: bool = False) -> list[float]:
         """Return the expected number of jumps, or reward; higher moments are refused."""
-        return super().moments(k, rewards) if k == 1 else self._refuse()
+        return super().moments(k, rewards, discrete) if k == 1 else self._refuse()
 
     def _refuse(self, *_: Any, **__: Any) -> NoReturn:
         raise GraphError(

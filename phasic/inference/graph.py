@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any, cast
 
 from numpy.typing import ArrayLike
 
+from phasic.keywords import without_effect
+
 if TYPE_CHECKING:
     from phasic.graph import Graph
     from phasic.inference.likelihood_fit import Fit
@@ -17,11 +19,15 @@ if TYPE_CHECKING:
 Fixed = Iterable[tuple[int, float]]
 Tied = Iterable[Sequence[int]]
 
+_ONE_ROAD = "there is one road to every number, whatever JAX is doing"
+_KNOWN = "theta is as long as the coefficients of the graph"
+
 
 class Inference:
     """Parameters from data, and graphs as functions of JAX."""
 
     @staticmethod
+    @without_effect(use_cache=_ONE_ROAD, theta_dim=_KNOWN)
     def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
         """Return the density as a function of JAX, ``f(theta, times)``; see `phasic.differentiable`."""
         from phasic import differentiable
@@ -29,6 +35,7 @@ class Inference:
         return differentiable.pmf_from_graph(graph, discrete)
 
     @staticmethod
+    @without_effect(use_ffi=_ONE_ROAD)
     def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
         """Return raw moments as a function of JAX, ``f(theta)``; see `phasic.differentiable`."""
         from phasic import differentiable
@@ -36,6 +43,7 @@ class Inference:
         return differentiable.moments_from_graph(graph, nr_moments)
 
     @staticmethod
+    @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)
     def pmf_and_moments_from_graph(
         graph: Graph, nr_moments: int = 2, discrete: bool | None = None
     ) -> Callable[[Any, Any], tuple[Any, Any]]:
@@ -44,6 +52,14 @@ class Inference:
 
         return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete)
 
+    @without_effect(
+        jit=_ONE_ROAD,
+        precompile=_ONE_ROAD,
+        compilation_config="call apply() of it, which holds for all that JAX compiles",
+        n_devices="particles are shared out over threads by parallel=",
+        preconditioner="steps are measured in standard deviations of the posterior",
+        validate_rewards="rewards are always looked at",
+    )
     def svgd(
         self,
         observed_data: ArrayLike,
@@ -186,6 +202,7 @@ class Inference:
         problem = self._problem(observed_data, None, None, fixed, tied)
         return likelihood_fit.fit(problem, positive_params, theta_init)
 
+    @without_effect(verbose="the result says what was found")
     def method_of_moments(
         self,
         observed_data: ArrayLike,

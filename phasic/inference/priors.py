@@ -46,6 +46,30 @@ def _positive(name: str, value: float) -> float:
 
 
 class _Shown:
+    support: str
+
+    def log_density(self, theta: float) -> float:
+        """See `Prior`."""
+        raise NotImplementedError
+
+    def plot(self, figsize: tuple[float, float] | None = None, ax: Any = None, points: int = 400) -> Any:
+        """Draw the density, scaled to an area of one over what is drawn, and return the matplotlib axes."""
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            ax = Figure(figsize=figsize or (4.0, 2.5), layout="constrained").add_subplot()
+        theta = np.linspace(*self._shown(), points)
+        density = np.exp([self.log_density(float(t)) for t in theta])
+        width = np.diff(theta)
+        ax.plot(theta, density / (width * 0.5 * (density[1:] + density[:-1])).sum())
+        ax.set_xlabel("theta")
+        ax.set_title(repr(self), fontsize=9)
+        return ax
+
+    def _shown(self) -> tuple[float, float]:
+        """Return from where to where the density is drawn: within it, where that is bounded."""
+        return 0.001, 0.999
+
     def __repr__(self) -> str:
         content = ", ".join(f"{name}={value:g}" for name, value in vars(self).items())
         return f"{type(self).__name__}({content})"
@@ -83,21 +107,47 @@ class GaussPrior(_Shown):
         """See `Prior`."""
         return (self.mean - theta) / self.std**2
 
+    def _shown(self) -> tuple[float, float]:
+        return self.mean - 4.0 * self.std, self.mean + 4.0 * self.std
+
+    @property
+    def mu(self) -> float:
+        """The mean."""
+        return self.mean
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation."""
+        return self.std
+
 
 class LogGaussPrior(_Shown):
-    """A positive number whose logarithm is Gaussian: by median and standard deviation of the logarithm."""
+    """A positive number whose logarithm is Gaussian.
+
+    By `mean` and `std` of the logarithm, or by `median` of the number in place of the former and `log_std` as
+    another name of the latter; or by an interval that holds a share `prob` of it.
+    """
 
     support = "positive"
 
     def __init__(
         self,
-        median: float | None = None,
-        log_std: float | None = None,
+        mean: float | None = None,
+        std: float | None = None,
         ci: Sequence[float] | None = None,
         prob: float = 0.95,
+        *,
+        median: float | None = None,
+        log_std: float | None = None,
     ) -> None:
-        if (ci is None) == (median is None or log_std is None):
-            raise OptionError("pass median and log_std of the prior, or the interval ci")
+        if mean is not None and median is None:
+            median, mean = math.exp(mean), None
+        if std is not None and log_std is None:
+            log_std, std = std, None
+        if (ci is None) == (median is None or log_std is None) or mean is not None or std is not None:
+            raise OptionError(
+                "pass mean and std of the logarithm, or median and log_std of the prior, or the interval ci"
+            )
         if ci is not None:
             low, high = (math.log(_positive("an end of ci", end)) for end in ci)
             median, log_std = math.exp(0.5 * (low + high)), 0.5 * (high - low) / _width(prob)
@@ -113,6 +163,19 @@ class LogGaussPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return -(math.log(theta / self.median) / self.log_std**2 + 1.0) / theta
+
+    def _shown(self) -> tuple[float, float]:
+        return self.median * math.exp(-5.0 * self.log_std), self.median * math.exp(3.0 * self.log_std)
+
+    @property
+    def mu(self) -> float:
+        """The mean of the logarithm."""
+        return math.log(self.median)
+
+    @property
+    def sigma(self) -> float:
+        """The standard deviation of the logarithm."""
+        return self.log_std
 
 
 class GammaPrior(_Shown):
@@ -130,6 +193,10 @@ class GammaPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return (self.shape - 1.0) / theta - self.rate
+
+    def _shown(self) -> tuple[float, float]:
+        mean, std = self.shape / self.rate, math.sqrt(self.shape) / self.rate
+        return 1e-6 * mean, mean + 5.0 * std
 
 
 class HalfCauchyPrior(_Shown):
@@ -153,13 +220,41 @@ class HalfCauchyPrior(_Shown):
         """See `Prior`."""
         return -2.0 * theta / (self.scale**2 + theta**2)
 
+    def _shown(self) -> tuple[float, float]:
+        return 0.0, 12.0 * self.scale
+
 
 class BetaPrior(_Shown):
-    """A beta distribution, for a parameter between 0 and 1."""
+    """A beta distribution, for a parameter between 0 and 1.
+
+    By `alpha` and `beta`; or by its `mean` and their sum, `concentration`; or by an interval that a share
+    `prob` of it lies in, and as much below as above.
+    """
 
     support = "unit"
 
-    def __init__(self, alpha: float, beta: float) -> None:
+    def __init__(
+        self,
+        alpha: float | None = None,
+        beta: float | None = None,
+        ci: Sequence[float] | None = None,
+        prob: float = 0.95,
+        mean: float | None = None,
+        concentration: float | None = None,
+    ) -> None:
+        ways = (alpha, beta), (mean, concentration), (ci, prob if ci is not None else None)
+        if sorted(sum(given is not None for given in way) for way in ways) != [0, 0, 2]:
+            raise OptionError(
+                "pass alpha and beta of the prior, or mean and concentration, or the interval ci"
+            )
+        if ci is not None:
+            alpha, beta = _beta_within(ci, prob)
+        elif mean is not None and concentration is not None:
+            if not 0.0 < mean < 1.0:
+                raise OptionError(f"mean is {mean!r}; pass a number between 0 and 1")
+            alpha, beta = mean * concentration, (1.0 - mean) * concentration
+        assert alpha is not None
+        assert beta is not None
         self.alpha, self.beta = _positive("alpha", alpha), _positive("beta", beta)
 
     def log_density(self, theta: float) -> float:
@@ -169,6 +264,30 @@ class BetaPrior(_Shown):
     def slope(self, theta: float) -> float:
         """See `Prior`."""
         return (self.alpha - 1.0) / theta - (self.beta - 1.0) / (1.0 - theta)
+
+
+def _beta_within(ci: Sequence[float], prob: float) -> tuple[float, float]:
+    """Return the parameters of the beta distribution with as much below `ci` as above it."""
+    from scipy.optimize import root
+    from scipy.special import betainc
+
+    low, high = ci
+    width = _width(prob)
+    if not 0.0 < low < high < 1.0:
+        raise OptionError(f"ci is {ci!r}; pass two numbers between 0 and 1, the smaller one first")
+    below = 0.5 * (1.0 - prob)
+    mean, std = 0.5 * (low + high), 0.5 * (high - low) / width
+    size = max(mean * (1.0 - mean) / std**2 - 1.0, 0.1)
+
+    def off(logs: Floats) -> list[float]:
+        alpha, beta = np.exp(logs)
+        return [betainc(alpha, beta, low) - below, betainc(alpha, beta, high) - 1.0 + below]
+
+    found = root(off, np.log([mean * size, (1.0 - mean) * size]), tol=1e-12)
+    alpha, beta = np.exp(found.x)
+    if not np.abs(off(found.x)).max() < 1e-8:
+        raise OptionError(f"no beta distribution with ci {ci!r} was found; pass mean and concentration")
+    return float(alpha), float(beta)
 
 
 class Priors:

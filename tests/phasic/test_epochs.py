@@ -181,6 +181,7 @@ LIKE_ANY_GRAPH = {
     *("update_weights", "update_ipv", "add_epoch", "changing", "scc_decomposition", "validate"),
     *("from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
     *("pmf_from_graph", "moments_from_graph", "pmf_and_moments_from_graph"),  # of the graph they are given
+    *("update_parameterized_weights", "compute_trace", "prewarm_cache", "clear_from_cache"),
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
     *("joint_prob_table", "epoch_context"),  # of sojourn times, and of times spent
     *("svgd", "fit", "method_of_moments"),  # by the engine of the graph
@@ -204,6 +205,9 @@ REFUSED = {
     "focv": (([9, 9],),),
     "create_vertex": (([9, 9],),),
     "normalize": ((),),
+    "set_param_length": ((4,),),
+    "backward_probabilities": (([1],),),
+    "reward_visit_probability": (([1.0],),),
     "as_matrices": ((),),
     "serialize": ((),),
     "accumulated_visits": ((2,),),

@@ -122,8 +122,38 @@ def test_opening_an_edge_has_a_slope():
     opening = np.array([[1.0], [0.0], [0.0]])
     _, slope = gradients.expectation(factors, model.alpha, opening)
     assert slope == float(Fraction(1, 2) * (2 - Fraction(1, 2)))
-    with pytest.raises(GraphError, match="weight 0"):
-        gradients.moments(factors, model.alpha, opening, 2)
+    _, slopes = gradients.moments(factors, model.alpha, opening, 3)
+    np.testing.assert_allclose(slopes, exact(model, opening, 3), rtol=1e-12)
+
+
+@given(seeds, st.booleans())
+@settings(max_examples=20)
+def test_opening_edges_has_the_slopes_of_dense_algebra(seed, discrete):
+    model = oracle.random_model(seed, spread=1, discrete=discrete)
+    shut = np.random.default_rng(seed).random(model.weights.size) < 0.3
+    onward = model.targets > model.source  # by which absorption stays certain
+    weights = np.where(shut & ~onward, 0.0, model.weights)
+    model = oracle.from_edges(
+        model.n,
+        list(zip(model.source.tolist(), model.targets.tolist(), weights.tolist(), strict=True)),
+        model.alpha,
+        discrete=discrete,
+    )
+    directions = np.random.default_rng(seed).random((weights.size, 2))
+    factors = elimination.eliminate(*model.edges)
+    _, found = gradients.moments(factors, model.alpha, directions, 3, discrete=discrete)
+    np.testing.assert_allclose(found, exact(model, directions, 3, digits=100), rtol=1e-9)
+
+
+def test_opening_the_way_to_a_trap_has_no_finite_slope():
+    """From 1, where a trap of 2 and 3 is shut off; what is in the trap makes no difference otherwise."""
+    edges = [(1, 2, 0.0), (1, 4, 2.0), (2, 3, 1.0), (3, 2, 1.0)]
+    model = oracle.from_edges(5, edges, oracle.starting_at(5))
+    factors = elimination.eliminate(*model.edges)
+    directions = np.array([[1.0, 0.0, 1.0], [0.0, 1.0, 0.0], [0.0, 0.0, 5.0], [0.0, 1.0, 0.0]])
+    values, slopes = gradients.moments(factors, model.alpha, directions, 2)
+    assert values == [0.5, 0.5]
+    assert slopes.tolist() == [[np.inf, -0.25, np.inf], [np.inf, -0.5, np.inf]]
 
 
 def coalescent(state):

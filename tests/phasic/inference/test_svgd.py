@@ -107,7 +107,7 @@ def test_two_rates_have_the_posterior_that_a_grid_gives():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 4.0])
     times = graph.sample(300, seed=2)
-    prior = [LogGaussPrior(1.0, 0.3), LogGaussPrior(4.0, 0.3)]
+    prior = [LogGaussPrior(median=1.0, log_std=0.3), LogGaussPrior(median=4.0, log_std=0.3)]
     found = graph.svgd(times, prior=prior, n_particles=40, n_iterations=40, seed=1)
     a, b = np.meshgrid(np.linspace(0.6, 2.0, 141), np.linspace(1.5, 9.0, 151), indexing="ij")
     with np.errstate(all="ignore"):
@@ -302,7 +302,7 @@ def test_bad_settings_are_refused_by_name():
 PRIORS = [
     GaussPrior(1.0, 2.0),
     GaussPrior(ci=[0.5, 3.0]),
-    LogGaussPrior(2.0, 0.5),
+    LogGaussPrior(median=2.0, log_std=0.5),
     LogGaussPrior(ci=[0.1, 10.0]),
     GammaPrior(2.0, 3.0),
     HalfCauchyPrior(2.0),
