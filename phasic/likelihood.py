@@ -82,6 +82,8 @@ class Likelihood:
         Observed absorption times, or numbers of steps.
     discrete : bool
         Weights are one-step probabilities.
+    missing : float, optional
+        Initial probability that is nowhere, by default what `alpha` lacks to one.
 
     Raises
     ------
@@ -89,7 +91,14 @@ class Likelihood:
         An observation is negative, infinite or not a number, or there is none.
     """
 
-    def __init__(self, trace: Trace, alpha: Floats, observed: Any, discrete: bool = False) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        alpha: Floats,
+        observed: Any,
+        discrete: bool = False,
+        missing: float | None = None,
+    ) -> None:
         seen = Observations.of(np.ravel(observed) if isinstance(observed, float | int) else observed)
         self._trace = trace
         self._alpha = np.asarray(alpha, dtype=np.float64)
@@ -97,7 +106,7 @@ class Likelihood:
         self._size = len(seen)
         self._moving = np.where(trace.position >= 0, 1.0, 0.0)
         self._reached = Reached(trace, self._alpha, discrete)
-        self._missing = max(0.0, 1.0 - math.fsum(self._alpha))
+        self._missing = max(0.0, 1.0 - math.fsum(self._alpha)) if missing is None else missing
         if self._missing <= _NONE * trace.n_vertices:
             self._missing = 0.0
         low, high, entry = seen.low, seen.high, seen.entry
@@ -149,13 +158,13 @@ class Likelihood:
         value = self._sum(checked_weights(self._trace, weights), self._alpha, slopes, None)
         return LogLikelihood(value, None if slopes is None else slopes.weights)
 
-    def at(self, weights: Floats, alpha: Floats) -> tuple[float, Slopes]:
+    def at(self, weights: Floats, alpha: Floats, gradient: bool = True) -> tuple[float, Slopes]:
         """Return the log-likelihood where initial probabilities depend on parameters as well.
 
         Those that are positive here have to be so in the beginning.
         """
         slopes = self._slopes(True)
-        return self._sum(weights, alpha, slopes, None), slopes
+        return self._sum(weights, alpha, slopes if gradient else None, None), slopes
 
     def terms(self, weights: Floats, alpha: Floats | None = None) -> Floats:
         """Return what each observation is worth, in the order in which they were given, float64[k]."""
