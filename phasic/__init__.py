@@ -38,6 +38,7 @@ from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import StateIndexer
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
+from phasic.observations import Observations
 from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
@@ -56,6 +57,7 @@ __all__ = [
     "GraphError",
     "HubError",
     "HubWarning",
+    "Observations",
     "OptionError",
     "OutOfRangeError",
     "ParameterError",

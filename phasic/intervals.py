@@ -1,4 +1,4 @@
-"""Probabilities of intervals, with all their digits: by differences, or where these cancel, by an integral."""
+"""Probabilities of intervals with all their digits: by differences, or where these cancel, by integrals."""
 
 from __future__ import annotations
 
@@ -107,9 +107,7 @@ class Intervals:
             self._integrated(question, gradient, np.flatnonzero(narrow), found)
         return found
 
-    def _integrated(
-        self, question: Question, gradient: bool, which: NDArray[np.int64], found: Found
-    ) -> None:
+    def _integrated(self, question: Question, gradient: bool, which: NDArray[np.int64], found: Found) -> None:
         """Find probabilities as sums or integrals of densities, which are not negative."""
         if self._reached.discrete:
             owner, nodes, weights = self._steps(which)

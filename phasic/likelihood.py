@@ -110,14 +110,13 @@ class Likelihood:
         if self._missing <= _NONE * trace.n_vertices:
             self._missing = 0.0
         low, high, entry = seen.low, seen.high, seen.entry
-        if discrete:
-            exact = low == high
-            low, high = (np.where(exact | np.isinf(end), end, np.floor(end)) for end in (low, high))
-            entry = np.where(np.isinf(entry), entry, np.floor(entry))
         known = low == high
+        if discrete:
+            low, high = (np.where(known | np.isinf(end), end, np.floor(end)) for end in (low, high))
+            entry = np.where(np.isinf(entry), entry, np.floor(entry))
         low = np.where(known, low, np.maximum(low, entry))  # nothing was there before
-        self._broken = known & discrete & (low != np.floor(low))
-        self._impossible = bool(self._broken.any() or (~known & (low == high)).any())
+        # Between two whole numbers of steps, or before entry.
+        self._broken = np.where(known, discrete & (low != np.floor(low)) | (low <= entry), low >= high)
         self._set(low, high, entry, known)
 
     def _set(self, low: Floats, high: Floats, entry: Floats, known: NDArray[np.bool_]) -> None:
@@ -126,10 +125,11 @@ class Likelihood:
         def logarithms(kind: Any, times: Floats) -> Logarithms:
             return Logarithms(self._reached, kind, times)
 
-        zero, late = known & (low == 0.0), ~known & np.isposinf(high)
-        early, between = ~known & np.isneginf(low), ~known & np.isfinite(low) & np.isfinite(high)
+        known, unknown = known & ~self._broken, ~known & ~self._broken
+        zero, late = known & (low == 0.0), unknown & np.isposinf(high)
+        early, between = unknown & np.isneginf(low), unknown & np.isfinite(low) & np.isfinite(high)
         self._zero = _distinct(low, zero)[1]
-        times, self._exact = _distinct(low, known & ~zero & ~self._broken)
+        times, self._exact = _distinct(low, known & ~zero)
         self._densities = logarithms("pdf", times)
         self._right_times, self._right = _distinct(low, late)
         self._left_times, self._left = _distinct(high, early)
@@ -180,7 +180,7 @@ class Likelihood:
         question = Question(self._trace, weights, moving, self._discrete)
         started = float(alpha.sum() - moving.sum()) if (moving != alpha).any() else 0.0
         value, pending = 0.0, _Pending(slopes)
-        if self._impossible:
+        if self._broken.any():
             value = -np.inf
             if terms is not None:
                 terms[self._broken] = -np.inf
@@ -236,7 +236,10 @@ class Likelihood:
         with np.errstate(invalid="ignore"):
             part = np.where(np.isneginf(left), 0.0, np.exp(left - whole))
         value, shares = 0.0, np.zeros(left.size)
-        for times, who, sign in ((self._right_times, self._right, 1.0), (self._entry_times, self._entry, -1.0)):
+        for times, who, sign in (
+            (self._right_times, self._right, 1.0),
+            (self._entry_times, self._entry, -1.0),
+        ):
             place = np.where(times > 0.0, np.searchsorted(self._lates, times) + 1, 0)
             worth = whole[place]
             if sign < 0.0:  # of what cannot be there to be seen, nothing can be said

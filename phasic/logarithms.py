@@ -68,7 +68,7 @@ class Found:
     _by: list[Callable[[Floats, Slopes], None]]
 
     def add_slopes(self, shares: Floats, slopes: Slopes) -> None:
-        """Add the derivatives of ``shares @ value`` to `slopes`; all values are finite where shares are not 0."""
+        """Add the derivatives of ``shares @ value`` to `slopes`; values are finite where shares are not 0."""
         if shares.any():
             for each in self._by:
                 each(shares, slopes)
@@ -157,8 +157,8 @@ class Logarithms:
             if gradient and small.any():
                 place = times[int(small.argmax())]
                 raise PhasicError(
-                    f"the probability of an observation at {place:g} is too small for a gradient: its logarithm "
-                    f"is {value[int(small.argmax())]:.4g}; start from a more likely theta"
+                    f"the probability of an observation at {place:g} is too small for a gradient: its "
+                    f"logarithm is {value[int(small.argmax())]:.4g}; start from a more likely theta"
                 )
             if gradient and rest.any():
                 self._walked(question, rest & np.isfinite(value), found)
@@ -235,7 +235,11 @@ class Logarithms:
         moving = np.where(self._reached.source == trace.targets, 0.0, question.weights)
         leave = np.bincount(self._reached.source, moving, trace.n_vertices)
         clock = 1.0 if discrete else float(leave.max())
-        steps = int(times[-1]) + (kind == "survival") if discrete else first_guess(clock * times) + trace.n_vertices
+        steps = (
+            int(times[-1]) + (kind == "survival")
+            if discrete
+            else first_guess(clock * times) + trace.n_vertices
+        )
         if float(steps) * trace.targets.size > _MOST_VISITS:
             raise PhasicError(
                 f"the {trace.order.size} states jump up to {float(steps):.2g} times until the last "

@@ -115,7 +115,7 @@ class Probabilities(Sensitivity):
         from phasic.likelihood import Likelihood
 
         arrays = self._startable()
-        likelihood = Likelihood(self.trace, arrays.alpha, self._times(times), arrays.discrete)
+        likelihood = Likelihood(self.trace, arrays.alpha, times, arrays.discrete)
         if not gradient:
             return likelihood(self.weights, gradient=False).value
         by_theta = self._slopes()

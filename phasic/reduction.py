@@ -99,7 +99,7 @@ class Reduction:
             raise GraphError("no vertex has a reward, so all observations would be zero; pass other rewards")
 
     def _rows(self, arrays: GraphArrays) -> list[dict[int, int]]:
-        """Return the number of the edge from each vertex to each that follows; those of the start come last."""
+        """Return the number of the edge from each vertex to each that follows, last those of the start."""
         targets = arrays.targets.tolist()
         rows = [
             {targets[e]: e for e in range(a, b) if targets[e] != v}
@@ -108,14 +108,19 @@ class Reduction:
         rows[0] = {u: self._size + k for k, u in enumerate(arrays.start_targets.tolist())}
         return rows
 
-    def _eliminated(self, rows: list[dict[int, int]], drop: NDArray[np.bool_], order: Any) -> tuple[Numbers, ...]:
+    def _eliminated(
+        self, rows: list[dict[int, int]], drop: NDArray[np.bool_], order: Any
+    ) -> tuple[Numbers, ...]:
         """Take the vertices to `drop` out of `rows`, and return what `phasic.kernels.reducing` has to do."""
         sources: dict[int, dict[int, int]] = {v: {} for v in np.flatnonzero(drop).tolist()}
         for v, row in enumerate(rows):
             for u, edge in row.items():
                 if u in sources:
                     sources[u][v] = edge
-        bounds, leaving, in_bounds, entering, into, place = [0], [], [0], [], [], [0]
+        bounds, in_bounds, place = [0], [0], [0]
+        leaving: list[int] = []
+        entering: list[int] = []
+        into: list[int] = []
         count = self._size + self._start_weights.size
         for v in order.tolist():
             if v not in sources:
@@ -138,9 +143,7 @@ class Reduction:
                                 sources[u][source] = edge
                     into.append(edge)
             if len(into) > _MOST:
-                raise GraphError(
-                    "too many paths lead through vertices without reward for a likelihood; fit a smaller model"
-                )
+                raise GraphError("too many paths lead through vertices without reward; fit a smaller model")
             leaving.extend(row.values())
             entering.extend(before.values())
             bounds.append(len(leaving))

@@ -71,9 +71,7 @@ class _Dual:
         return moved, ended, d_moved, d_ended
 
 
-def density_slopes(
-    chain: Chain, times: Floats, edges: Integers, kind: Kind = "pdf"
-) -> tuple[Floats, Floats]:
+def density_slopes(chain: Chain, times: Floats, edges: Integers, kind: Kind = "pdf") -> tuple[Floats, Floats]:
     """Return densities at `times`, float64[k], and their derivatives by the weights of some edges.
 
     Takes ``log2(clock * times.max())`` times four products of dense matrices for each edge.

@@ -35,7 +35,9 @@ def columns(
         seen = Observations.of(observed, censored, truncated)
         yield _checked(Times(arrays, trace, seen, table))
         return
-    for number, (row, reward) in enumerate(zip(_rows(observed, len(table), censored, truncated), table, strict=True)):
+    for number, (row, reward) in enumerate(
+        zip(_rows(observed, len(table), censored, truncated), table, strict=True)
+    ):
         times, marks, entries, places = row
         name = f" of column {number}"
         try:
@@ -58,7 +60,9 @@ def _rewards(arrays: GraphArrays, rewards: ArrayLike | None) -> Floats | None:
     try:
         found = np.array(rewards, dtype=np.float64)
     except (TypeError, ValueError):
-        raise GraphError(f"rewards are {rewards!r}; pass a vector, or one row for each column of data") from None
+        raise GraphError(
+            f"rewards are {rewards!r}; pass a vector, or one row for each column of data"
+        ) from None
     n = arrays.n_vertices
     if found.shape == (0,):
         return None
@@ -72,7 +76,9 @@ def _rewards(arrays: GraphArrays, rewards: ArrayLike | None) -> Floats | None:
     return found
 
 
-def _rows(observed: Any, count: int, censored: ArrayLike | None, truncated: ArrayLike | None) -> Iterator[Any]:
+def _rows(
+    observed: Any, count: int, censored: ArrayLike | None, truncated: ArrayLike | None
+) -> Iterator[Any]:
     """Return times, marks of censoring, entries, and places of every column, missing ones left out."""
     if all(hasattr(observed, name) for name in ("values", "features", "n_features")):
         if censored is not None or truncated is not None:
@@ -87,7 +93,9 @@ def _rows(observed: Any, count: int, censored: ArrayLike | None, truncated: Arra
     try:
         table = np.array(observed, dtype=np.float64)
     except (TypeError, ValueError):
-        raise GraphError(f"observations are {observed!r}; pass a matrix with a column for each reward") from None
+        raise GraphError(
+            f"observations are {observed!r}; pass a matrix with a column for each reward"
+        ) from None
     if table.ndim != 2 or table.shape[1] != count:
         raise GraphError(
             f"observations have shape {table.shape}, but there are {count} rewards; pass a matrix with a "

@@ -38,7 +38,9 @@ class GivenCoordinates:
         self._length = problem.n_parameters
         start = self.free(np.zeros(self._places.size))
         if not np.isfinite(start).all():
-            raise OptionError(f"param_transform gives {start} for zeros; pass a function that is finite there")
+            raise OptionError(
+                f"param_transform gives {start} for zeros; pass a function that is finite there"
+            )
 
     def __getstate__(self) -> dict[str, Any]:
         """Return what a copy needs in another process: not what was compiled here."""
@@ -97,6 +99,10 @@ class GivenCoordinates:
 
     def _jacobian(self, x: Floats) -> Floats:
         return np.asarray(self._called(1, x), np.float64)
+
+    def slope(self, x: Floats) -> Floats:
+        """Return the derivative of each parameter by its own x."""
+        return np.asarray(np.diag(self._jacobian(x)))
 
     def pulled(self, x: Floats, by_free: Floats) -> Floats:
         """Return derivatives by x, given those by free parameters."""

@@ -84,7 +84,9 @@ class Times:
             ones = np.ones(self._trace.targets.size)
             factorise(self._trace, ones).require_absorption(self._arrays.alpha)
         except AbsorptionError as error:
-            where = "a state" if error.vertex is None else f"state {self._arrays.states[error.vertex].tolist()}"
+            where = (
+                "a state" if error.vertex is None else f"state {self._arrays.states[error.vertex].tolist()}"
+            )
             raise GraphError(
                 f"{where} cannot reach absorption, so its reward is not observed in the end; add the way out"
             ) from None
@@ -187,7 +189,7 @@ class Outcomes:
         whole = found.ndim == 1 and found.size and np.issubdtype(found.dtype, np.number)
         if not whole or not (found == np.floor(found)).all():
             raise GraphError(
-                f"outcomes have shape {found.shape} and dtype {found.dtype}; pass a vector of indices of vertices"
+                f"outcomes have shape {found.shape} and dtype {found.dtype}; pass a vector of vertices"
             )
         n = arrays.n_vertices
         bad = (found < 0) | (found >= n)
@@ -204,7 +206,9 @@ class Outcomes:
                 f"observation {place} is vertex {found[place]}, which is no outcome: outcomes are vertices "
                 f"with one edge, to an absorbing vertex; joint_prob_table() has them as its index"
             )
-        self._distinct, self._which, counts = np.unique(self.vertices, return_inverse=True, return_counts=True)
+        self._distinct, self._which, counts = np.unique(
+            self.vertices, return_inverse=True, return_counts=True
+        )
         self._counts = counts.astype(np.float64)
         self._out = arrays.offsets[self._distinct]
 

@@ -45,7 +45,6 @@ class Coordinates:
         """Return the sum of logarithms of slopes, and its derivatives."""
         return float(self._by("log_slope", x).sum()), self._by("log_slope_slope", x)
 
-
     def pulled(self, x: Floats, by_free: Floats) -> Floats:
         """Return derivatives by x, given those by free parameters."""
         return by_free * self.slope(x)

@@ -149,9 +149,9 @@ class Problem:
             What was observed is not that: rewards, intervals or outcomes.
         """
         first = self.parts[0]
-        if len(self.parts) == 1 and isinstance(first, Times) and first.rewards is None:
-            if first.observations.is_plain:
-                return first.observations.low
+        plain = len(self.parts) == 1 and isinstance(first, Times) and first.rewards is None
+        if plain and isinstance(first, Times) and first.observations.is_plain:
+            return first.observations.low
         raise GraphError(
             "this needs absorption times without rewards, none censored or truncated; use fit, svgd or mcmc"
         )
@@ -238,5 +238,6 @@ class Problem:
                 place = int(impossible.argmax())
                 raise GraphError(
                     f"{part.described(place)}, which has density 0 at theta = {theta}: "
-                    f"{part.reason(weights, place)}; leave it out, start from another theta, or change the model"
+                    f"{part.reason(weights, place)}; leave it out, start from another theta, or change "
+                    f"the model"
                 )

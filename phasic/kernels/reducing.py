@@ -11,7 +11,14 @@ _FEW = 300  # steps that take no longer in Python than loading machine code
 
 @kernel(writes=("weights", "shares"), little=_FEW)
 def reduce(
-    bounds: Any, out_edges: Any, in_bounds: Any, in_edges: Any, into: Any, place: Any, weights: Any, shares: Any
+    bounds: Any,
+    out_edges: Any,
+    in_bounds: Any,
+    in_edges: Any,
+    into: Any,
+    place: Any,
+    weights: Any,
+    shares: Any,
 ) -> None:
     """Lead what goes through each dropped vertex to where that leads, in place.
 

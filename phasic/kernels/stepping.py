@@ -196,7 +196,7 @@ def walk_back(
     ahead: Any,
     out: Any,
 ) -> None:
-    """Add the derivative of ``sum_k worth[k] into[k] + alive[k] left[k]`` by each one-step probability to `out`.
+    """Add the derivative of ``sum_k worth[k] into[k] + alive[k] left[k]`` by one-step probabilities to `out`.
 
     Steps are those of `follow`, ``into[k]`` being the probability of absorption in step k, and ``left[k]``
     that of no absorption before it. More of one jump is less of staying.
