@@ -95,6 +95,13 @@ class Posterior:
             names = [param_transform if name in ("log", "identity") else name for name in names]
         self.coordinates = Coordinates([transform(name) for name in names])
 
+    def start(self) -> Floats:
+        """Return where a search begins that was not told: at the guess, or else in the middle of all x."""
+        try:
+            return self.coordinates.x(self.guess)
+        except OptionError:  # a given transform does not go there
+            return np.zeros(self.problem.n_free)
+
     def _priors(self, prior: Any, positive: bool) -> tuple[Priors | GivenPrior, list[str]]:
         count = self.problem.n_free
         if prior is None:

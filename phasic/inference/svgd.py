@@ -138,12 +138,10 @@ class SVGD(Summaries, Pictures):
     def _start(self, theta_init: ArrayLike | None) -> None:
         """Find the optimum, and set particles and the coordinates in which they move."""
         posterior, problem = self.posterior, self.posterior.problem
-        free, given = posterior.guess, None
-        if theta_init is not None:
-            given = self._given(theta_init)
-            free = given.mean(axis=0)
-        problem.require_possible(free)
-        self._optimum = maximise(posterior, posterior.coordinates.x(free))
+        given = None if theta_init is None else self._given(theta_init)
+        start = posterior.start() if given is None else posterior.coordinates.x(given.mean(axis=0))
+        problem.require_possible(posterior.coordinates.free(start))
+        self._optimum = maximise(posterior, start)
         if not self._optimum.converged:
             _LOG.info("search for the most probable parameters: %s", self._optimum.message)
         flat = flat_direction(curvature(posterior.likelihood_in_x, self._optimum.x))
