@@ -87,8 +87,9 @@ class Probabilities(Sensitivity):
 
         Parameters
         ----------
-        times : array_like
-            Observed absorption times; in a discrete graph, numbers of steps.
+        times : array_like, scipy.stats.CensoredData or Observations
+            Observed absorption times; in a discrete graph, numbers of steps. One of zero counts with the
+            probability of zero where that is not none.
         gradient : bool
             Return derivatives by theta as well.
 

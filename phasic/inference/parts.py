@@ -93,9 +93,9 @@ class Times:
 
     def evaluator(self) -> Evaluate:
         """See `Part`."""
-        reduction, discrete = self._reduction, self._arrays.discrete
+        reduction = self._reduction
         if reduction is None:
-            return Likelihood(self._trace, self._arrays.alpha, self.observations, discrete)
+            return self._likelihood()
         likelihood = self._reduced_likelihood(reduction)
 
         def evaluate(weights: Floats, gradient: bool) -> tuple[float, Floats | None]:
@@ -107,6 +107,9 @@ class Times:
 
         return evaluate
 
+    def _likelihood(self) -> Likelihood:
+        return Likelihood(self._trace, self._arrays.alpha, self.observations, self._arrays.discrete)
+
     def _reduced_likelihood(self, reduction: Reduction) -> Likelihood:
         missing = 1.0 - float(self._arrays.alpha.sum())
         return Likelihood(
@@ -117,8 +120,7 @@ class Times:
         """See `Part`."""
         reduction = self._reduction
         if reduction is None:
-            alpha, discrete = self._arrays.alpha, self._arrays.discrete
-            return Likelihood(self._trace, alpha, self.observations, discrete).terms(weights)
+            return self._likelihood().terms(weights)
         found = reduction(weights)
         return self._reduced_likelihood(reduction).terms(found.weights, found.alpha)
 
