@@ -69,7 +69,7 @@ def many_data_sets(repetitions: int) -> None:
     for seed in range(repetitions):
         graph, times, censored = simulated(seed)
         low, high = graph.fit(times, censored=censored).intervals(LEVEL)
-        inside += (low < TRUTH) & (TRUTH < high)
+        inside += (low < TRUTH) & (high > TRUTH)
     least = int(binom.ppf(0.005, repetitions, LEVEL))
     print(f"{repetitions} data sets; of right 95 % intervals, at least {least} hold the truth (99.5 % sure)")
     for name, count in zip(NAMES, inside, strict=True):

@@ -105,6 +105,7 @@ class Likelihood:
         self._discrete = discrete
         self._size = len(seen)
         self._moving = np.where(trace.position >= 0, 1.0, 0.0)
+        self._given = self._split(self._alpha)
         self._reached = Reached(trace, self._alpha, discrete)
         self._missing = max(0.0, 1.0 - math.fsum(self._alpha)) if missing is None else missing
         if self._missing <= _NONE * trace.n_vertices:
@@ -172,13 +173,17 @@ class Likelihood:
         self._sum(weights, self._alpha if alpha is None else alpha, None, terms)
         return terms
 
+    def _split(self, alpha: Floats) -> tuple[Floats, float]:
+        """Return initial probabilities without those of starting absorbed, and the sum of these."""
+        moving = alpha * self._moving
+        return moving, float(alpha.sum() - moving.sum()) if (moving != alpha).any() else 0.0
+
     def _slopes(self, with_starts: bool) -> Slopes:
         return Slopes(np.zeros(self._trace.targets.size), np.zeros(self._trace.n_vertices), with_starts)
 
     def _sum(self, weights: Floats, alpha: Floats, slopes: Slopes | None, terms: Floats | None) -> float:
-        moving = alpha * self._moving
+        moving, started = self._given if alpha is self._alpha else self._split(alpha)
         question = Question(self._trace, weights, moving, self._discrete)
-        started = float(alpha.sum() - moving.sum()) if (moving != alpha).any() else 0.0
         value, pending = 0.0, _Pending(slopes)
         if self._broken.any():
             value = -np.inf
