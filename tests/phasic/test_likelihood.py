@@ -200,3 +200,10 @@ def test_a_gradient_that_rounding_would_swallow_is_refused(monkeypatch):
     model = oracle.near_trap()
     with pytest.raises(PhasicError, match="visited"):
         prepared(model, [1e24])(model.weights)
+
+
+def test_one_observation_too_unlikely_for_float64_has_a_gradient_all_the_same():
+    k, t = 150, 0.01
+    found = prepared(oracle.erlang(k), [t])(oracle.erlang(k).weights)
+    assert found.value < -1000.0
+    np.testing.assert_allclose(found.gradient.sum(), k - t, rtol=1e-9)
