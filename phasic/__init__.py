@@ -42,6 +42,7 @@ from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import Slot, StateIndexer
 from phasic.initial import with_ipv
 from phasic.logs import get_logger, set_log_level
+from phasic.observations import Observations
 from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
@@ -67,6 +68,7 @@ __all__ = [
     "GraphError",
     "HubError",
     "HubWarning",
+    "Observations",
     "OptionError",
     "OutOfRangeError",
     "ParameterError",

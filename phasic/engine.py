@@ -13,6 +13,7 @@ from phasic.trace import Trace
 if TYPE_CHECKING:
     from phasic.density import Question
     from phasic.likelihood import Likelihood
+    from phasic.observations import Observations
     from phasic.slopes import Densities
 
 
@@ -41,11 +42,11 @@ class Engine:
 
         return Question(self.trace, weights, self.alpha, self.discrete)
 
-    def likelihood(self, times: ArrayLike) -> Likelihood:
-        """Return the likelihood of observed times, ``(weights, gradient) -> LogLikelihood``."""
+    def likelihood(self, observed: ArrayLike | Observations) -> Likelihood:
+        """Return the likelihood of what was observed, ``(weights, gradient) -> LogLikelihood``."""
         from phasic.likelihood import Likelihood
 
-        return Likelihood(self.trace, self.alpha, times, self.discrete)
+        return Likelihood(self.trace, self.alpha, observed, self.discrete)
 
     def densities(self, times: Floats) -> Densities:
         """Return the density at `times` and its derivatives, ``(weights, directions) -> Sloped``."""

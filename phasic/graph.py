@@ -485,6 +485,10 @@ class Graph(
         }
         return {**self._content(), **derived}
 
+    def __hashcache__(self) -> dict[str, Any]:
+        """Stand in cache keys for what the graph is, without what was worked out from that."""
+        return {**self.__getstate__(), "_callback": self._callback, "_parameters": self._parameters}
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Graph):
             return NotImplemented

@@ -140,10 +140,11 @@ class Group(NamedTuple):
             return self.first, self.first
         return self.first + int(good[0]), self.first + int(good[-1]) + 1
 
-    def add_slopes(self, observed: Observed, share: Floats, out: Floats) -> None:
+    def add_slopes(self, kind: Kind, observed: Observed, share: Floats, out: Floats, starts: Floats) -> None:
         """Add the derivative of ``share @ value`` by the weight of every edge to `out`, float64[m].
 
-        Values are densities, and derivatives are without the factor by which tilting differs, as they are.
+        And to `starts`, float64[n], that by the logarithm of every initial probability. Derivatives are
+        without the factor by which tilting differs, as values are.
         """
         from phasic.kernels.contour import sensitivities, spread_back
 
@@ -155,14 +156,19 @@ class Group(NamedTuple):
             table = observed.table(begin, end, longest, self.ratio, self.sector)
             spread_back(*table, share[begin - self.first : end - self.first], re, im)
         c = (re + 1j * im) * factors / longest
+        if kind == "cdf":
+            c /= self.z + tilted.rate
+        rewards, absorbed = (tilted.ease, 0.0) if kind == "survival" else (tilted.exits, 1.0)
         rows, z, by_position = tilted.rows, (self.z.real.copy(), self.z.imag.copy()), np.zeros(out.size)
+        begun = np.zeros(tilted.alpha.size)
         system = (rows.offsets, rows.to, tilted.weights, *rows.components)
         with rows.room(keep=True) as room:
             sensitivities(
-                *(*system, tilted.exits, tilted.alpha, tilted.ratio, 1.0, *room),
-                *(*z, c.real.copy(), c.imag.copy(), by_position),
+                *(*system, rewards, tilted.alpha, tilted.ratio, absorbed, *room),
+                *(*z, c.real.copy(), c.imag.copy(), by_position, begun),
             )
         out[rows.edge] += by_position
+        starts[rows.order] += begun * tilted.alpha
 
     def slope(self, time: float) -> float:
         """Return the derivative of the logarithm of the value at a time near those of the group."""

@@ -1,41 +1,30 @@
-"""Log-likelihood of observed absorption times, and its gradient by the weight of every edge.
+"""Log-likelihood of observations of absorption times, and its gradient by the weight of every edge.
 
-What does not depend on the weights is prepared once; an evaluation then is a few sweeps over the graph for
-all observations together.
+An observation may be a time, or an interval that holds it; see `phasic.observations`. What each is worth
+is the logarithm of a density, of survival, or of a difference, and `phasic.logarithms` finds these.
 """
 
 from __future__ import annotations
 
-from dataclasses import replace
-from typing import NamedTuple
+import math
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
 from phasic.density import Question
-from phasic.doubling import MANY
-from phasic.errors import GraphError, PhasicError
-from phasic.inversion import FAIR, Inversion, Observed
-from phasic.replay import checked_weights, factorise
-from phasic.tangents import density_slopes
-from phasic.tilting import Tilted
+from phasic.intervals import Intervals
+from phasic.logarithms import Found, Logarithms, Reached, Slopes
+from phasic.observations import Observations
+from phasic.replay import checked_weights
 from phasic.trace import Trace
-from phasic.uniformisation import FEW_STATES, Chain, first_guess, staying
 
-Mask = NDArray[np.bool_]
-
-_MANY = 32  # observations for which an inversion pays in any case
-_SEGMENT = 2**22  # numbers of remembered states at once
-_OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
-_TOO_OFTEN = 1e10
-_PER_VISIT = 0.5  # products of numbers in doubling, to be worth it, per visit to an edge in walking
-_MOST_PRODUCTS = 4e11
-_MOST_VISITS = 2e11  # to edges, in walking there and back
+_NONE = 1e-15  # of a mass of one, what rounding leaves
 
 
 class LogLikelihood(NamedTuple):
-    """Sum of the logarithms of densities, and its derivatives.
+    """Sum of the logarithms of what observations are worth, and its derivatives.
 
     Attributes
     ----------
@@ -48,8 +37,40 @@ class LogLikelihood(NamedTuple):
     gradient: Floats | None
 
 
+class _Distinct(NamedTuple):
+    """Different values, and who has which.
+
+    Attributes
+    ----------
+    who, which : int64[k]
+        Numbers of observations, and of their value among the different ones.
+    counts : float64[d]
+    """
+
+    who: NDArray[np.int64]
+    which: NDArray[np.int64]
+    counts: Floats
+
+    def add(self, worth: Floats, terms: Floats | None) -> float:
+        """Return the sum over observations, and add its parts to `terms` where they are wanted."""
+        if terms is not None:
+            np.add.at(terms, self.who, worth[self.which])
+        return float(self.counts @ worth) if self.who.size else 0.0
+
+
+def _distinct(values: Floats, who: NDArray[np.bool_]) -> tuple[Floats, _Distinct]:
+    """Return the different rows of `values` among those of `who`."""
+    axis = None if values.ndim == 1 else 0
+    found, which, counts = np.unique(values[who], axis=axis, return_inverse=True, return_counts=True)
+    return found, _Distinct(np.flatnonzero(who), which.reshape(-1), counts.astype(np.float64))
+
+
 class Likelihood:
     """Observations of one graph, to be evaluated at weight after weight.
+
+    An observed time is worth its density, one of zero the probability of zero where that is not none; an
+    interval is worth its probability. Initial probability that is missing is never absorbed, so it makes
+    right-censored observations more likely.
 
     Parameters
     ----------
@@ -57,10 +78,12 @@ class Likelihood:
         Recorded from the graph.
     alpha : float64[n]
         Initial probability of each vertex.
-    times : array_like
+    observed : array_like or Observations
         Observed absorption times, or numbers of steps.
     discrete : bool
         Weights are one-step probabilities.
+    missing : float, optional
+        Initial probability that is nowhere, by default what `alpha` lacks to one.
 
     Raises
     ------
@@ -68,28 +91,57 @@ class Likelihood:
         An observation is negative, infinite or not a number, or there is none.
     """
 
-    def __init__(self, trace: Trace, alpha: Floats, times: ArrayLike, discrete: bool = False) -> None:
-        observed = np.sort(np.asarray(times, dtype=np.float64), axis=None)
-        if observed.size == 0:
-            raise GraphError("there are no observations; pass at least one time")
-        if not (np.isfinite(observed).all() and observed[0] >= 0.0):
-            raise GraphError("observations must be finite times >= 0; leave out what was not absorbed")
+    def __init__(
+        self,
+        trace: Trace,
+        alpha: Floats,
+        observed: Any,
+        discrete: bool = False,
+        missing: float | None = None,
+    ) -> None:
+        seen = Observations.of(np.ravel(observed) if isinstance(observed, float | int) else observed)
         self._trace = trace
         self._alpha = np.asarray(alpha, dtype=np.float64)
         self._discrete = discrete
-        distinct, counts = np.unique(observed, return_counts=True)
-        self._zero = float(counts[0]) if distinct[0] == 0.0 else 0.0
-        positive = distinct > 0.0
-        self._counts = counts[positive].astype(np.float64)
-        self._observed = Observed(distinct[positive])
-        chain = Chain.reached(
-            trace.offsets, trace.targets, np.ones(trace.targets.size), self._alpha, discrete
-        )
-        self._chain = chain
-        self._reached = np.zeros(trace.n_vertices, np.bool_)
-        self._reached[chain.vertices] = True
-        source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-        self._edges = np.flatnonzero(self._reached[source] & (source != trace.targets))
+        self._size = len(seen)
+        self._moving = np.where(trace.position >= 0, 1.0, 0.0)
+        self._given = self._split(self._alpha)
+        self._reached = Reached(trace, self._alpha, discrete)
+        self._missing = max(0.0, 1.0 - math.fsum(self._alpha)) if missing is None else missing
+        if self._missing <= _NONE * trace.n_vertices:
+            self._missing = 0.0
+        low, high, entry = seen.low, seen.high, seen.entry
+        known = low == high
+        if discrete:
+            low, high = (np.where(known | np.isinf(end), end, np.floor(end)) for end in (low, high))
+            entry = np.where(np.isinf(entry), entry, np.floor(entry))
+        low = np.where(known, low, np.maximum(low, entry))  # nothing was there before
+        # Between two whole numbers of steps, or before entry.
+        self._broken = np.where(known, discrete & (low != np.floor(low)) | (low <= entry), low >= high)
+        self._set(low, high, entry, known)
+
+    def _set(self, low: Floats, high: Floats, entry: Floats, known: NDArray[np.bool_]) -> None:
+        """Sort observations by what they are worth."""
+
+        def logarithms(kind: Any, times: Floats) -> Logarithms:
+            return Logarithms(self._reached, kind, times)
+
+        known, unknown = known & ~self._broken, ~known & ~self._broken
+        zero, late = known & (low == 0.0), unknown & np.isposinf(high)
+        early, between = unknown & np.isneginf(low), unknown & np.isfinite(low) & np.isfinite(high)
+        self._zero = _distinct(low, zero)[1]
+        times, self._exact = _distinct(low, known & ~zero)
+        self._densities = logarithms("pdf", times)
+        self._right_times, self._right = _distinct(low, late)
+        self._left_times, self._left = _distinct(high, early)
+        self._entry_times, self._entry = _distinct(entry, entry > -np.inf)
+        ends, self._between = _distinct(np.column_stack([low, high]), between)
+        self._intervals = Intervals(self._reached, ends.reshape(-1, 2))
+        lates = np.unique(np.concatenate([self._right_times, self._entry_times]))
+        self._lates = lates[lates > 0.0]
+        self._survival = logarithms("survival", self._lates)
+        self._left_positive = self._left_times[self._left_times > 0.0]
+        self._early = logarithms("cdf", self._left_positive)
 
     def __call__(self, weights: ArrayLike, gradient: bool = True) -> LogLikelihood:
         """Return the log-likelihood at `weights` (float64[m]), and its gradient if asked for.
@@ -103,153 +155,140 @@ class Likelihood:
         PhasicError
             The gradient is out of reach: too many jumps of a chain that turns in circles.
         """
-        question = Question(self._trace, checked_weights(self._trace, weights), self._alpha, self._discrete)
-        slopes = np.zeros(self._trace.targets.size) if gradient else None
-        value = self._at_zero(question, slopes) if self._zero else 0.0
-        if self._observed.times.size:
-            value += self._positive(question, slopes)
-        if slopes is not None and not np.isfinite(value):
-            slopes[:] = np.nan
-        return LogLikelihood(value, slopes)
+        slopes = self._slopes(False) if gradient else None
+        value = self._sum(checked_weights(self._trace, weights), self._alpha, slopes, None)
+        return LogLikelihood(value, None if slopes is None else slopes.weights)
 
-    def _at_zero(self, question: Question, slopes: Floats | None) -> float:
-        trace = self._trace
-        absorbing = trace.position < 0
-        if self._discrete:
-            density = float(self._alpha[absorbing].sum())
-        else:
-            source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-            share = np.where(absorbing[trace.targets], self._alpha[source], 0.0)
-            density = float(share @ question.weights)
-            if slopes is not None and density > 0.0:
-                slopes += self._zero / density * share
-        return self._zero * float(np.log(density)) if density > 0.0 else -np.inf
+    def at(self, weights: Floats, alpha: Floats, gradient: bool = True) -> tuple[float, Slopes]:
+        """Return the log-likelihood where initial probabilities depend on parameters as well.
 
-    def _positive(self, question: Question, slopes: Floats | None) -> float:
-        times = self._observed.times
-        value = np.full(times.size, -np.inf)
-        rest: Mask = np.ones(times.size, np.bool_)
-        if slopes is not None and (visits := self._visits(question)) > _OFTEN:
-            if self._doubled(question, rest, _MOST_PRODUCTS, value, slopes):
-                return float(self._counts @ value)
-            if visits > _TOO_OFTEN:
-                raise PhasicError(
-                    f"the {self._trace.order.size} states are visited {visits:.2g} times until the last "
-                    f"observation, too often for a gradient by so many edges; leave out late observations"
-                )
-        if (
-            not self._discrete
-            and question.clock_is_moderate
-            and (times.size >= _MANY or question.worth_inverting(times))
-        ):
-            rest = self._inverted(question, value, slopes)
-        if rest.any() and slopes is not None:
-            walking = _PER_VISIT * question.chain.clock * float(times[rest][-1]) * self._edges.size
-            if self._doubled(question, rest, min(walking, _MOST_PRODUCTS), value, slopes):
-                rest[:] = False
-        if rest.any():
-            self._walked(question, rest, value, slopes)
-        return float(self._counts @ value)
-
-    def _visits(self, question: Question) -> float:
-        """Return about how often states are visited until the last observation."""
-        chain, last = question.chain, float(self._observed.times[-1])
-        jumps = chain.clock * last
-        if jumps <= _OFTEN or not question.mean < np.inf:
-            return jumps
-        time = factorise(self._trace, question.weights).spent(self._alpha)
-        visits = time[chain.vertices[chain.source]] @ chain.weights
-        return float(visits) * max(1.0, last / question.mean)
-
-    def _doubled(self, question: Question, rest: Mask, most: float, value: Floats, slopes: Floats) -> bool:
-        """Set logarithms of densities, and slopes that lose no digits, by at most so many products.
-
-        Returns whether these were enough.
+        Those that are positive here have to be so in the beginning.
         """
-        weights, times = question.weights[self._edges], self._observed.times[rest]
-        leave = np.bincount(self._chain.source, weights, self._chain.vertices.size)
-        chain = replace(self._chain, weights=weights, clock=1.0 if self._discrete else float(leave.max()))
-        n, m = int(chain.transient.sum()), weights.size
-        jumps = min(chain.clock * float(times[-1]), 2.0 * MANY)
-        products = 8.0 * m * float(n) ** 3 * np.log2(jumps + 2.0)
-        if n > FEW_STATES or jumps > MANY or products > most:
-            return False
-        logs = question.logarithm("pdf", times)
-        at = np.isfinite(logs)
-        found = np.zeros(slopes.size)
-        for some in np.array_split(np.arange(m), max(1, m * n * max(n, times.size) // _SEGMENT)):
-            density, by_edge = density_slopes(chain, times[at], some)
-            if not density.all():
-                return False  # too small for float64
-            found[self._edges[some]] = by_edge @ (self._counts[rest][at] / density)
-        value[rest] = logs
-        slopes += found
-        return True
+        slopes = self._slopes(True)
+        return self._sum(weights, alpha, slopes if gradient else None, None), slopes
 
-    def _inverted(self, question: Question, value: Floats, slopes: Floats | None) -> Mask:
-        """Set logarithms of densities where inversion finds them; return which are left."""
-        tilted = Tilted.not_at_all(self._trace.rows, question.weights, self._alpha, self._reached)
-        halfwidth = self._trace.rows.halfwidth(tilted.base)
-        inversion = Inversion(tilted, halfwidth, self._observed, "pdf", FAIR)
-        found = inversion.answer()
-        good = (found.value > 0.0) & (found.error <= FAIR * found.value)
-        value[good] = np.log(found.value[good]) + found.log[good]
+    def terms(self, weights: Floats, alpha: Floats | None = None) -> Floats:
+        """Return what each observation is worth, in the order in which they were given, float64[k]."""
+        terms = np.zeros(self._size)
+        self._sum(weights, self._alpha if alpha is None else alpha, None, terms)
+        return terms
+
+    def _split(self, alpha: Floats) -> tuple[Floats, float]:
+        """Return initial probabilities without those of starting absorbed, and the sum of these."""
+        moving = alpha * self._moving
+        return moving, float(alpha.sum() - moving.sum()) if (moving != alpha).any() else 0.0
+
+    def _slopes(self, with_starts: bool) -> Slopes:
+        return Slopes(np.zeros(self._trace.targets.size), np.zeros(self._trace.n_vertices), with_starts)
+
+    def _sum(self, weights: Floats, alpha: Floats, slopes: Slopes | None, terms: Floats | None) -> float:
+        moving, started = self._given if alpha is self._alpha else self._split(alpha)
+        question = Question(self._trace, weights, moving, self._discrete)
+        value, pending = 0.0, _Pending(slopes)
+        if self._broken.any():
+            value = -np.inf
+            if terms is not None:
+                terms[self._broken] = -np.inf
+        if self._zero.who.size:
+            value += self._at_zero(weights, alpha, started, slopes, terms)
+        found = self._densities.at(question, slopes is not None)
+        value += self._exact.add(found.value, terms)
+        pending.add(found, self._exact.counts)
+        if self._between.who.size:
+            worth = self._intervals.at(question, slopes is not None)
+            value += self._between.add(worth.value, terms)
+            pending.add(worth, self._between.counts)
+        if self._right.who.size or self._entry.who.size:
+            value += self._late(question, moving, slopes, terms, pending)
+        if self._left.who.size:
+            value += self._at_the_latest(question, alpha, started, slopes, terms, pending)
         if slopes is not None:
-            factor = np.where(good, self._counts, 0.0)
-            for number, group in enumerate(inversion.groups):
-                here = slice(group.first, group.last)
-                mine = (inversion.by[here] == number) & good[here]
-                share = np.divide(factor[here], found.value[here], out=np.zeros(mine.size), where=mine)
-                if mine.any():
-                    group.add_slopes(self._observed, share, slopes)
-        return ~good
+            if np.isfinite(value):
+                pending.settle()
+            else:
+                slopes.weights[:] = slopes.starts[:] = np.nan
+        return float(value)
 
-    def _walked(self, question: Question, rest: Mask, value: Floats, slopes: Floats | None) -> None:
-        """Set what is left step by step, and walk back for the gradient."""
-        from phasic.kernels.stepping import follow, poisson_weights, walk_back
-
-        times, counts = self._observed.times[rest], self._counts[rest]
-        if slopes is None:
-            value[rest] = question.logarithm("pdf", times)
-            return
-        trace = self._trace
-        transient = trace.position >= 0
-        source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-        moving = np.where(source == trace.targets, 0.0, question.weights)
-        leave = np.bincount(source, moving, trace.n_vertices)
-        clock = 1.0 if self._discrete else float(leave.max())
-        moves = source != trace.targets
-        stay = staying(source[moves], moving[moves], trace.n_vertices, clock, self._discrete)
-        jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)
-        steps = int(times[-1]) if self._discrete else first_guess(clock * times) + trace.n_vertices
-        if float(steps) * trace.targets.size > _MOST_VISITS:
-            raise PhasicError(
-                f"the {trace.order.size} states jump up to {float(steps):.2g} times until the last "
-                f"observation, too often to follow for a gradient; leave out late observations"
-            )
-        value[rest] = question.logarithm("pdf", times)
-        density = np.exp(value[rest])
-        factor = np.divide(counts, density, out=np.zeros(times.size), where=density > 0.0)
-        worth = np.zeros(steps)
-        if self._discrete:
-            whole = times == np.floor(times)
-            np.add.at(worth, times[whole].astype(np.int64) - 1, factor[whole])
+    def _at_zero(
+        self, weights: Floats, alpha: Floats, started: float, slopes: Slopes | None, terms: Floats | None
+    ) -> float:
+        trace, source, count = self._trace, self._reached.source, float(self._zero.counts[0])
+        absorbing = trace.position < 0
+        if self._discrete or started > 0.0:
+            if slopes is not None and started > 0.0:
+                slopes.starts += count / started * np.where(absorbing, alpha, 0.0)
+            density = started
         else:
-            row = np.empty(steps)
-            for time, share in zip(times, factor, strict=True):
-                poisson_weights(clock * time, row)
-                worth += share * clock * row
-        length = max(1, min(steps, _SEGMENT // trace.n_vertices))
-        begins = range(0, steps, length)
-        state = np.where(transient, self._alpha, 0.0)
-        states = []
-        for begin in begins:
-            states.append(state.copy())
-            follow(*jumps, state, np.empty((min(length, steps - begin), trace.n_vertices)))
-        ahead, out = np.zeros(trace.n_vertices), np.zeros(trace.targets.size)
-        for begin, first in zip(reversed(begins), reversed(states), strict=True):
-            visited = np.empty((min(length, steps - begin), trace.n_vertices))
-            follow(*jumps, first, visited)
-            walk_back(*jumps, visited, worth[begin : begin + visited.shape[0]], ahead, out)
-        out[source == trace.targets] = 0.0
-        slopes += out / clock
+            share = np.where(absorbing[trace.targets], alpha[source], 0.0)
+            density = float(share @ weights)
+            if slopes is not None and density > 0.0:
+                slopes.weights += count / density * share
+                slopes.starts += count / density * np.bincount(source, share * weights, trace.n_vertices)
+        return self._zero.add(np.array([np.log(density) if density > 0.0 else -np.inf]), terms)
+
+    def _late(
+        self,
+        question: Question,
+        moving: Floats,
+        slopes: Slopes | None,
+        terms: Floats | None,
+        pending: _Pending,
+    ) -> float:
+        """Add what later times are worth, and take off that of having been there to be seen."""
+        found = self._survival.at(question, slopes is not None)
+        left = np.append(np.log(moving.sum()) if moving.any() else -np.inf, found.value)  # at zero first
+        whole = np.logaddexp(left, np.log(self._missing)) if self._missing else left
+        with np.errstate(invalid="ignore"):
+            part = np.where(np.isneginf(left), 0.0, np.exp(left - whole))
+        value, shares = 0.0, np.zeros(left.size)
+        for times, who, sign in (
+            (self._right_times, self._right, 1.0),
+            (self._entry_times, self._entry, -1.0),
+        ):
+            place = np.where(times > 0.0, np.searchsorted(self._lates, times) + 1, 0)
+            worth = whole[place]
+            if sign < 0.0:  # of what cannot be there to be seen, nothing can be said
+                worth = np.where(np.isneginf(worth), np.inf, worth)
+            value += who.add(sign * worth, terms)
+            np.add.at(shares, place, sign * who.counts * part[place])
+        pending.add(found, shares[1:])
+        if slopes is not None and shares[0]:
+            slopes.starts += shares[0] * moving / moving.sum()
+        return value
+
+    def _at_the_latest(
+        self,
+        question: Question,
+        alpha: Floats,
+        started: float,
+        slopes: Slopes | None,
+        terms: Floats | None,
+        pending: _Pending,
+    ) -> float:
+        found = self._early.at(question, slopes is not None)
+        zeros = self._left_times.size - self._left_positive.size
+        came = np.concatenate([np.full(zeros, -np.inf), found.value])
+        worth = np.logaddexp(came, np.log(started)) if started > 0.0 else came
+        with np.errstate(invalid="ignore"):
+            part = np.where(np.isneginf(came), 0.0, np.exp(came - worth))
+        pending.add(found, (self._left.counts * part)[zeros:])
+        if slopes is not None and started > 0.0:
+            share = float(self._left.counts @ (1.0 - part)) / started
+            slopes.starts += share * np.where(self._trace.position < 0, alpha, 0.0)
+        return self._left.add(worth, terms)
+
+
+class _Pending:
+    """Derivatives that are worked out once it is known that the sum is finite."""
+
+    def __init__(self, slopes: Slopes | None) -> None:
+        self._slopes = slopes
+        self._all: list[tuple[Found, Floats]] = []
+
+    def add(self, found: Found, shares: Floats) -> None:
+        self._all.append((found, shares))
+
+    def settle(self) -> None:
+        assert self._slopes is not None
+        for found, shares in self._all:
+            found.add_slopes(shares, self._slopes)

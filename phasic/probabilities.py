@@ -87,8 +87,9 @@ class Probabilities(Sensitivity):
 
         Parameters
         ----------
-        times : array_like
-            Observed absorption times; in a discrete graph, numbers of steps.
+        times : array_like, scipy.stats.CensoredData or Observations
+            Observed absorption times; in a discrete graph, numbers of steps. One of zero counts with the
+            probability of zero where that is not none.
         gradient : bool
             Return derivatives by theta as well.
 
@@ -115,7 +116,7 @@ class Probabilities(Sensitivity):
         from phasic.likelihood import Likelihood
 
         arrays = self._startable()
-        likelihood = Likelihood(self.trace, arrays.alpha, self._times(times), arrays.discrete)
+        likelihood = Likelihood(self.trace, arrays.alpha, times, arrays.discrete)
         if not gradient:
             return likelihood(self.weights, gradient=False).value
         by_theta = self._slopes()

@@ -14,6 +14,7 @@ import numpy as np
 
 from phasic.arrays import Floats, Integers
 from phasic.doubling import SHORT, TERMS, later
+from phasic.inversion import Kind
 from phasic.uniformisation import Chain
 
 
@@ -70,7 +71,7 @@ class _Dual:
         return moved, ended, d_moved, d_ended
 
 
-def density_slopes(chain: Chain, times: Floats, edges: Integers) -> tuple[Floats, Floats]:
+def density_slopes(chain: Chain, times: Floats, edges: Integers, kind: Kind = "pdf") -> tuple[Floats, Floats]:
     """Return densities at `times`, float64[k], and their derivatives by the weights of some edges.
 
     Takes ``log2(clock * times.max())`` times four products of dense matrices for each edge.
@@ -82,6 +83,8 @@ def density_slopes(chain: Chain, times: Floats, edges: Integers) -> tuple[Floats
         Positive and finite; for a discrete chain, whole.
     edges : int64[p]
         Numbers of edges of the chain.
+    kind : {"pdf", "cdf", "survival"}
+        What is meant by density. What starts absorbed takes no part.
 
     Returns
     -------
@@ -101,21 +104,28 @@ def density_slopes(chain: Chain, times: Floats, edges: Integers) -> tuple[Floats
     one = _Dual(jump[:, :n], jump[:, n:], d_jump[:, :, :n], d_jump[:, :, n:])
 
     state, d_state = np.tile(chain.alpha[inner], (times.size, 1)), np.zeros((p, times.size, n))
+    ended, d_ended = np.zeros((times.size, 1)), np.zeros((p, times.size, 1))
     if chain.discrete:
-        interval, counts = one.balanced(), times - 1.0
+        interval, counts = one.balanced(), times - 1.0 if kind == "pdf" else times
     else:
         identity = np.eye(n)
         interval = _Dual(*one.partly(identity, np.zeros((p, n, n)), np.full(n, SHORT))).balanced()
         counts = np.floor(chain.clock * times / SHORT)
         rest = np.maximum(chain.clock * times - counts * SHORT, 0.0)
-        state, _, d_state, _ = one.partly(state, d_state, rest)
+        state, ended, d_state, d_ended = one.partly(state, d_state, rest)
     while counts.any():
         odd = counts % 2.0 == 1.0
+        ended[odd] += state[odd] @ interval.ends
+        d_ended[:, odd] += d_state[:, odd] @ interval.ends + state[odd] @ interval.d_ends
         d_state[:, odd] = d_state[:, odd] @ interval.moves + state[odd] @ interval.d_moves
         state[odd] = state[odd] @ interval.moves
         counts = np.floor(counts / 2.0)
         if counts.any():
             interval = interval.doubled()
+    if kind == "survival":
+        return state.sum(axis=1), d_state.sum(axis=2)
+    if kind == "cdf":
+        return ended[:, 0], d_ended[:, :, 0]
     exits = chain.exits[inner]
     slopes = d_state @ exits
     last = np.flatnonzero(to[edges] == n)

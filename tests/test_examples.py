@@ -11,9 +11,9 @@ import pytest
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples"
 
 
-def run(python, name: str) -> str:
+def run(python, name: str, *arguments: str) -> str:
     # As a user runs it; ASE meets deprecations of the newest NumPy, which are not ours to raise.
-    return python(None, "-W", "ignore::DeprecationWarning", str(EXAMPLES / name))
+    return python(None, "-W", "ignore::DeprecationWarning", str(EXAMPLES / name), *arguments)
 
 
 def rows(output: str) -> dict[str, tuple[float, float]]:
@@ -62,6 +62,25 @@ def test_coalescent(python):
     assert output.count("n =  4     6 vertices  mean 1.500000000000  variance 1.138888888889") == 2
     assert output.count("n = 20   628 vertices  mean 1.900000000000") == 2
     assert len(rows(output)) == 8
+
+
+def test_two_rates(python):
+    pytest.importorskip("optax")
+    output = run(python, "two_rates.py")
+    assert "67 of them longer than 6" in output
+    intervals = re.findall(r"(\d\.\d+)   \[(\d\.\d+), (\d\.\d+)\]", output)
+    assert len(intervals) == 4
+    assert all(float(low) < float(middle) < float(high) for middle, low, high in intervals)
+    assert output.count("holds 1.0") == output.count("holds 0.4") == 2
+
+
+@pytest.mark.slow
+def test_two_rates_are_where_intervals_say_as_often_as_these_say(python):
+    output = run(python, "two_rates.py", "--repetitions", "500")
+    least = int(re.search(r"at least (\d+)", output)[1])
+    held = [int(count) for count in re.findall(r"(\d+) hold it", output)]
+    assert len(held) == 2
+    assert min(held) >= least
 
 
 NOTEBOOKS = sorted(EXAMPLES.glob("*.ipynb"))

@@ -14,6 +14,7 @@ from phasic.epochs.likelihood import EpochLikelihood
 from phasic.epochs.moments import collected, raw_moments
 from phasic.epochs.switching import Switching
 from phasic.errors import ParameterError
+from phasic.observations import Observations
 from phasic.slopes import Densities, Sloped
 from phasic.trace import Trace
 
@@ -62,9 +63,9 @@ class EpochEngine(Engine):
         starts = self._epochs.starts(within)
         return Piecewise([(begin, Question(self.trace, within, alpha, False)) for begin, alpha in starts])
 
-    def likelihood(self, times: ArrayLike) -> EpochLikelihood:  # type: ignore[override]
+    def likelihood(self, observed: ArrayLike | Observations) -> EpochLikelihood:  # type: ignore[override]
         """Return the likelihood of observed times, ``(weights, gradient) -> LogLikelihood``."""
-        return EpochLikelihood(self._epochs, self.trace, self.inner, times)
+        return EpochLikelihood(self._epochs, self.trace, self.inner, observed)
 
     def densities(self, times: Floats) -> EpochDensities:  # type: ignore[override]
         """Return the density at `times` and its derivatives, ``(weights, directions) -> Sloped``."""

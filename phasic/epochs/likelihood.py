@@ -18,6 +18,7 @@ from phasic.epochs.boundaries import Epochs, Part
 from phasic.epochs.density import by_epoch
 from phasic.errors import GraphError, PhasicError
 from phasic.likelihood import LogLikelihood
+from phasic.observations import Observations
 from phasic.trace import Trace
 
 _SEGMENT = 2**22  # numbers of remembered states at once
@@ -75,12 +76,13 @@ class EpochLikelihood:
     trace : Trace
     inner : callable
         From the weights of all edges to those within epochs.
-    times : array_like
+    observed : array_like or Observations
+        Absorption times.
 
     Raises
     ------
     GraphError
-        An observation is negative, infinite or not a number, or there is none.
+        An observation is negative, infinite or not a number, or censored or truncated; or there is none.
     """
 
     def __init__(
@@ -88,16 +90,17 @@ class EpochLikelihood:
         epochs: Epochs,
         trace: Trace,
         inner: Callable[[Floats], Floats],
-        times: ArrayLike,
+        observed: ArrayLike | Observations,
     ) -> None:
-        observed = np.asarray(times, dtype=np.float64).ravel()
-        if observed.size == 0:
-            raise GraphError("there are no observations; pass at least one time")
-        if not (np.isfinite(observed).all() and observed.min() >= 0.0):
-            raise GraphError("observations must be finite times >= 0; leave out what was not absorbed")
+        seen = observed if isinstance(observed, Observations) else Observations.of(np.ravel(observed))
+        if not seen.is_plain:
+            raise GraphError(
+                "of a graph with epochs only observed times have a likelihood; leave out those that are "
+                "censored or truncated, or fit the graph without epochs"
+            )
         self._epochs, self._trace, self._inner = epochs, trace, inner
         self._transient = trace.position >= 0
-        distinct, counts = np.unique(observed, return_counts=True)
+        distinct, self._which, counts = np.unique(seen.low, return_inverse=True, return_counts=True)
         here = dict(by_epoch(epochs.begins, distinct))
         self._stages: list[_Stage] = []
         for k in range(max(here) + 1):  # later ones make no difference
@@ -132,6 +135,12 @@ class EpochLikelihood:
                 worth = self._epochs.before(k, worth)
             worth = self._back(k, walks[k], worth, slopes)
         return LogLikelihood(value, slopes)
+
+    def terms(self, weights: Floats) -> Floats:
+        """Return the logarithm of the density at each observation, in the order they were given in."""
+        within = self._inner(weights)
+        starts = zip(range(len(self._stages)), self._epochs.starts(within), strict=False)
+        return np.concatenate([self._logs(k, within, alpha) for k, (_, alpha) in starts])[self._which]
 
     def _sum(self, logs: list[Floats]) -> float:
         return float(np.sum([stage.counts @ some for stage, some in zip(self._stages, logs, strict=True)]))

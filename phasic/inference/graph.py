@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
+import numpy as np
 from numpy.typing import ArrayLike
 
+from phasic.errors import GraphError, ParameterError
 from phasic.keywords import without_effect
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Inference:
     )
     def svgd(
         self,
-        observed_data: ArrayLike,
+        observed_data: Any,
         discrete: bool | None = None,
         prior: Any = None,
         n_particles: int | None = None,
@@ -70,17 +72,24 @@ class Inference:
         optimizer: Any = "adam",
         learning_rate: Any = None,
         bandwidth: Any = "median_per_dim",
-        theta_init: ArrayLike | None = None,
+        theta_init: Any = None,
         theta_dim: int | None = None,
         return_history: bool = True,
         seed: int | None = None,
         verbose: bool = False,
         progress: bool = True,
         positive_params: bool = True,
-        param_transform: str | None = None,
+        param_transform: Any = None,
         fixed: Fixed | None = None,
         tied: Tied | None = None,
-        parallel: int | None = None,
+        parallel: int | str | None = None,
+        rewards: ArrayLike | None = None,
+        censored: ArrayLike | None = None,
+        truncated: ArrayLike | None = None,
+        joint_index: bool = False,
+        regularization: Any = 0.0,
+        nr_moments: int = 2,
+        tolerance: float = 0.0,
     ) -> SVGD:
         """Return particles that look like the posterior of theta, by Stein variational gradient descent.
 
@@ -88,8 +97,9 @@ class Inference:
 
         Parameters
         ----------
-        observed_data : array_like
-            Absorption times, or in a discrete graph numbers of steps.
+        observed_data : array_like, scipy.stats.CensoredData or phasic.Observations
+            Absorption times, or in a discrete graph numbers of steps; of several rewards a matrix with
+            one column each, NaN where it was not observed.
         discrete : bool, optional
             What the graph is, to be checked.
         prior : optional
@@ -105,9 +115,9 @@ class Inference:
             the posterior.
         bandwidth : {"median_per_dim", "median"}, float or float64[f]
             See `phasic.inference.svgd.stein_direction`.
-        theta_init : float64[p] or float64[n_particles, p], optional
+        theta_init : float64[p] or float64[n_particles, p] or SVGD, optional
             From where to search for the most probable theta, around which particles start; or where each
-            particle starts.
+            particle starts; or an earlier result, whose particles these are.
         theta_dim : int, optional
             The length of theta, to be checked.
         return_history : bool
@@ -120,14 +130,30 @@ class Inference:
             Show a bar where somebody can see it.
         positive_params : bool
             Parameters are positive.
-        param_transform : {"log", "softplus"}, optional
-            By what positive parameters are seen as any numbers.
+        param_transform : {"log", "softplus"} or callable, optional
+            By what positive parameters are seen as any numbers; or a function of JAX from vectors of any
+            numbers to theta, entry by entry increasing, fixed parameters included.
         fixed : iterable of (int, float)
-            Parameters that are known.
+            Parameters that are known. (A mask of zeros and ones keeps those with a one at 1.)
         tied : iterable of iterable of int
             Groups of parameters that share one value.
         parallel : int, optional
             Number of threads; by default that of processors.
+        rewards : float64[n] or float64[k, n], optional
+            What was observed is this reward; or these, whose columns are taken as independent given theta.
+        censored : bool array, optional
+            Which observations ended before absorption.
+        truncated : float or float64 array, optional
+            What each observation had to exceed to be made at all (delayed entry).
+        joint_index : bool
+            Observed are vertices: outcomes of a `joint_prob_graph`.
+        regularization : float or schedule of optax
+            By how much squares of relative differences between moments of model and data count.
+        nr_moments : int
+            How many moments these are.
+        tolerance : float
+            Stop when no mean or standard deviation of theta has changed by more than this share of the
+            standard deviation over 20 steps. By default all steps are made.
 
         Returns
         -------
@@ -153,7 +179,9 @@ class Inference:
         from phasic.inference.progress import shown
         from phasic.inference.svgd import SVGD
 
-        problem = self._problem(observed_data, discrete, theta_dim, fixed, tied)
+        problem = self._problem(
+            observed_data, discrete, theta_dim, fixed, tied, rewards, censored, truncated, joint_index
+        )
         found = SVGD(
             Posterior(problem, prior, positive_params, param_transform),
             n_particles=n_particles,
@@ -165,6 +193,9 @@ class Inference:
             seed=seed,
             return_history=return_history,
             parallel=parallel,
+            regularization=regularization,
+            nr_moments=nr_moments,
+            tolerance=tolerance,
         )
         with shown(progress, found.n_iterations) as show:
             found.optimize(show=show)
@@ -174,11 +205,16 @@ class Inference:
 
     def fit(
         self,
-        observed_data: ArrayLike,
+        observed_data: Any,
         theta_init: ArrayLike | None = None,
         fixed: Fixed | None = None,
         tied: Tied | None = None,
         positive_params: bool = True,
+        rewards: ArrayLike | None = None,
+        censored: ArrayLike | None = None,
+        truncated: ArrayLike | None = None,
+        joint_index: bool = False,
+        discrete: bool | None = None,
     ) -> Fit:
         """Return the maximum likelihood estimate of theta with standard errors; the graph is not changed.
 
@@ -199,7 +235,9 @@ class Inference:
         """
         from phasic.inference import likelihood_fit
 
-        problem = self._problem(observed_data, None, None, fixed, tied)
+        problem = self._problem(
+            observed_data, discrete, None, fixed, tied, rewards, censored, truncated, joint_index
+        )
         return likelihood_fit.fit(problem, positive_params, theta_init)
 
     @without_effect(verbose="the result says what was found")
@@ -242,18 +280,31 @@ class Inference:
 
     def _problem(
         self,
-        observed: ArrayLike,
+        observed: Any,
         discrete: bool | None,
         theta_dim: int | None,
         fixed: Fixed | None,
         tied: Tied | None,
+        rewards: ArrayLike | None = None,
+        censored: ArrayLike | None = None,
+        truncated: ArrayLike | None = None,
+        joint_index: bool = False,
     ) -> Problem:
-        from phasic.errors import GraphError, ParameterError
         from phasic.inference.problem import Problem
 
         graph = cast("Graph", self)
-        if discrete is not None and bool(discrete) != graph.is_discrete:
+        if discrete is not None and not joint_index and bool(discrete) != graph.is_discrete:
             raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
         if theta_dim is not None and theta_dim != graph.param_length():
             raise ParameterError(f"theta_dim is {theta_dim}, but theta has length {graph.param_length()}")
-        return Problem(graph, observed, fixed, tied)
+        fixed = _pairs(fixed, graph.param_length())
+        return Problem(graph, observed, fixed, tied, rewards, censored, truncated, joint_index)
+
+
+def _pairs(fixed: Any, length: int) -> Any:
+    """Return pairs of place and value; a mask of zeros and ones fixes parameters at one."""
+    if fixed is None or not all(np.ndim(each) == 0 for each in fixed):
+        return fixed
+    if len(fixed) != length or not set(fixed) <= {0, 1}:
+        raise ParameterError(f"fixed is {fixed}; pass pairs of place and value, or {length} zeros and ones")
+    return [(place, 1.0) for place, mark in enumerate(fixed) if mark]

@@ -90,7 +90,7 @@ def fit(problem: Problem, positive: bool = True, theta_init: ArrayLike | None = 
         covariance=covariance,
         log_likelihood=found.value,
         aic=2.0 * problem.n_free - 2.0 * found.value,
-        n_observations=problem.times.size,
+        n_observations=problem.n_observations,
         success=found.converged and flat is None,
         message=message,
         _slope=np.where(known, 0.0, 1.0 if positive else 0.0),

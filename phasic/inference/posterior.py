@@ -9,6 +9,8 @@ import numpy as np
 
 from phasic.arrays import Floats
 from phasic.errors import OptionError
+from phasic.inference.given import GivenCoordinates
+from phasic.inference.penalty import Penalty
 from phasic.inference.priors import GaussPrior, GivenPrior, LogGaussPrior, Priors
 from phasic.inference.problem import Problem
 from phasic.inference.transforms import Transform, transform
@@ -43,6 +45,10 @@ class Coordinates:
         """Return the sum of logarithms of slopes, and its derivatives."""
         return float(self._by("log_slope", x).sum()), self._by("log_slope_slope", x)
 
+    def pulled(self, x: Floats, by_free: Floats) -> Floats:
+        """Return derivatives by x, given those by free parameters."""
+        return by_free * self.slope(x)
+
 
 class Point(NamedTuple):
     """The log-density at one place, and its derivatives."""
@@ -63,20 +69,38 @@ class Posterior:
         deviation of 3: a factor of 400 either way is within two of them.
     positive : bool
         Parameters are positive.
-    param_transform : str, optional
-        By what positive parameters are seen as any numbers: "log", the default, or "softplus".
+    param_transform : str or callable, optional
+        By what positive parameters are seen as any numbers: "log", the default, or "softplus"; or a
+        function of JAX from numbers without a range to theta.
+
+    Attributes
+    ----------
+    penalty : Penalty or None
+        What is taken off for moments that are not those of the data.
     """
 
     def __init__(
-        self, problem: Problem, prior: Any = None, positive: bool = True, param_transform: str | None = None
+        self, problem: Problem, prior: Any = None, positive: bool = True, param_transform: Any = None
     ) -> None:
         self.problem = problem
         self.guess = problem.first_guess()
         self.prior, supports = self._priors(prior, positive)
+        self.penalty: Penalty | None = None
+        self.coordinates: Coordinates | GivenCoordinates
+        if callable(param_transform):
+            self.coordinates = GivenCoordinates(param_transform, problem)
+            return
         names = [_OF_SUPPORT["positive" if positive and s == "real" else s] for s in supports]
         if param_transform is not None:
             names = [param_transform if name in ("log", "identity") else name for name in names]
         self.coordinates = Coordinates([transform(name) for name in names])
+
+    def start(self) -> Floats:
+        """Return where a search begins that was not told: at the guess, or else in the middle of all x."""
+        try:
+            return self.coordinates.x(self.guess)
+        except OptionError:  # a given transform does not go there
+            return np.zeros(self.problem.n_free)
 
     def _priors(self, prior: Any, positive: bool) -> tuple[Priors | GivenPrior, list[str]]:
         count = self.problem.n_free
@@ -107,7 +131,7 @@ class Posterior:
         self, x: Floats, likelihood: Callable[[Floats], tuple[float, Floats]] | None = None
     ) -> Point:
         """Return the log-density at `x`, float64[f]: that of x, so with the slopes of the transform."""
-        free, slope = self.coordinates.free(x), self.coordinates.slope(x)
+        free = self.coordinates.free(x)
         nowhere = Point(-np.inf, np.full(x.shape, np.nan))
         if not np.isfinite(free).all():
             return nowhere
@@ -116,7 +140,10 @@ class Posterior:
             return nowhere
         before, by_prior = self._prior_at(free)
         stretch, by_x = self.coordinates.log_slope(x)
-        return Point(value + before + stretch, (by_free + by_prior) * slope + by_x)
+        if self.penalty is not None:
+            less, by_penalty = self.penalty(free)
+            before, by_prior = before - less, by_prior - by_penalty
+        return Point(value + before + stretch, self.coordinates.pulled(x, by_free + by_prior) + by_x)
 
     def _prior_at(self, free: Floats) -> tuple[float, Floats]:
         if isinstance(self.prior, Priors):
@@ -130,7 +157,7 @@ class Posterior:
         if not np.isfinite(free).all():
             return Point(-np.inf, np.full(x.shape, np.nan))
         value, by_free = self.problem.log_likelihood(free)
-        return Point(value, by_free * self.coordinates.slope(x))
+        return Point(value, self.coordinates.pulled(x, by_free))
 
     def theta(self, x: Floats) -> Floats:
         """Return all of theta, float64[..., p]."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from functools import cached_property
 from typing import Any, Protocol
 
 import numpy as np
@@ -310,10 +311,18 @@ class GivenPrior:
     """A logarithm of a density as a function of JAX of all of theta."""
 
     def __init__(self, function: Callable[[Any], Any]) -> None:
+        self.function = function
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs in another process: not what was compiled here."""
+        return {"function": self.function}
+
+    @cached_property
+    def _both(self) -> Callable[[Any], Any]:
         import jax
 
-        self.function = function
-        self._both = jax.jit(jax.value_and_grad(function))
+        both: Callable[[Any], Any] = jax.jit(jax.value_and_grad(self.function))
+        return both
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """Return the logarithm of the density and its derivatives."""

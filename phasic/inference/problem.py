@@ -5,44 +5,21 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
-from phasic.errors import AbsorptionError, GraphError, ParameterError
-from phasic.likelihood import Likelihood
+from phasic.engine import Engine
+from phasic.errors import GraphError, ParameterError
+from phasic.inference.columns import columns
+from phasic.inference.parts import Evaluate, Outcomes, Part, Times
+from phasic.weighting import shares
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
-
-
-def checked_observations(observed: ArrayLike, discrete: bool) -> Floats:
-    """Return observed times as a vector.
-
-    Raises
-    ------
-    GraphError
-        There is none, or one is not a finite number, is negative or, for numbers of steps, not whole.
-    """
-    try:
-        times = np.array(observed, dtype=np.float64)
-    except (TypeError, ValueError):
-        raise GraphError(f"observations are {observed!r}; pass a vector of times") from None
-    if times.ndim != 1 or times.size == 0:
-        raise GraphError(f"observations have shape {times.shape}; pass a vector of times, not empty")
-    bad = ~(np.isfinite(times) & (times >= 0.0))
-    kind = "finite times >= 0"
-    if discrete:
-        bad |= times != np.floor(times)
-        kind = "whole numbers of steps"
-    if bad.any():
-        place = int(bad.argmax())
-        raise GraphError(
-            f"observation {place} is {times[place]:g}; pass {kind}, and leave out what is missing"
-        )
-    return times
 
 
 def _processors() -> int:
@@ -58,17 +35,29 @@ class Problem:
     Parameters
     ----------
     graph : Graph
-    observed : array_like
-        Absorption times, or numbers of steps of a discrete graph.
+    observed : array_like, scipy.stats.CensoredData or Observations
+        Absorption times, or numbers of steps of a discrete graph; one column of a matrix for each of
+        several rewards, with NaN where a column was not observed.
     fixed : iterable of (int, float)
         Parameters that are known, by their place in theta.
     tied : iterable of iterable of int
         Groups of places in theta that share one value.
+    rewards : float64[n] or float64[k, n], optional
+        What was observed is this reward, and not the time. Of k rewards, each column of the data is
+        taken by itself: their likelihoods are multiplied as if they were independent given theta.
+    censored : bool, of the shape of the data, optional
+        Which observations ended before absorption.
+    truncated : float or float64 of the shape of the data, optional
+        What each observation had to exceed to be made at all.
+    joint_index : bool
+        Observed are vertices: outcomes of a graph of joint probabilities.
 
     Attributes
     ----------
     free : list of list of int
         The places in theta that each free parameter sets.
+    parts : list of Part
+        What the log-likelihood is a sum of.
 
     Raises
     ------
@@ -79,23 +68,44 @@ class Problem:
     def __init__(
         self,
         graph: Graph,
-        observed: ArrayLike,
+        observed: Any,
         fixed: Iterable[tuple[int, float]] | None = None,
         tied: Iterable[Sequence[int]] | None = None,
+        rewards: ArrayLike | None = None,
+        censored: ArrayLike | None = None,
+        truncated: ArrayLike | None = None,
+        joint_index: bool = False,
     ) -> None:
         self.arrays = graph._startable()
-        self.engine = graph._engine()
+        by_shares = joint_index and graph._reading is shares  # the same outcomes as by rates
+        if by_shares:
+            self.arrays = replace(self.arrays, discrete=False)
+            self.engine = Engine(graph.trace, self.arrays.alpha, False)
+        else:
+            self.engine = graph._engine()
         if not graph.is_parameterized() and graph.theta is None:
             raise GraphError(
                 "the weights of this graph are plain numbers, so there is nothing to fit; give them as "
                 "vectors of coefficients, or call update_weights([1.0]) first to fit one factor "
                 "of all of them"
             )
-        self.times = checked_observations(observed, self.arrays.discrete)
+        settled = graph._settled()
+        if settled and (rewards is not None or joint_index):
+            raise GraphError(
+                "of a graph with epochs only absorption times have a likelihood, not rewards or outcomes; "
+                "fit times, or the graph without epochs"
+            )
         self.n_parameters = self.arrays.n_parameters
-        known = {**graph._settled(), **{int(place): float(value) for place, value in fixed or ()}}
+        known = {**settled, **{int(place): float(value) for place, value in fixed or ()}}
         self._set_free(list(known.items()), [list(group) for group in tied or ()])
-        self._likelihoods: list[Likelihood] = []
+        self.parts: list[Part]
+        if joint_index:
+            if not (rewards is None and censored is None and truncated is None):
+                raise GraphError("outcomes have no rewards and are not censored; leave these arguments out")
+            self.parts = [Outcomes(self.arrays, self.engine.trace, observed)]
+        else:
+            self.parts = list(columns(self.arrays, self.engine, observed, rewards, censored, truncated))
+        self._evaluators: list[list[Evaluate]] = []
 
     def _set_free(self, fixed: list[tuple[int, float]], tied: list[list[int]]) -> None:
         p = self.n_parameters
@@ -129,16 +139,45 @@ class Problem:
         """Return the free parameters of theta, float64[..., f]."""
         return np.asarray(theta, np.float64)[..., [group[0] for group in self.free]]
 
+    @property
+    def n_observations(self) -> int:
+        """Number of observations, of all columns."""
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def times(self) -> Floats:
+        """Observed absorption times, float64[n].
+
+        Raises
+        ------
+        GraphError
+            What was observed is not that: rewards, intervals or outcomes.
+        """
+        first = self.parts[0]
+        plain = len(self.parts) == 1 and isinstance(first, Times) and first.rewards is None
+        if plain and isinstance(first, Times) and first.observations.is_plain:
+            return first.observations.low
+        raise GraphError(
+            "this needs absorption times without rewards, none censored or truncated; use fit, svgd or mcmc"
+        )
+
     def log_likelihood(self, free: Floats, gradient: bool = True) -> tuple[float, Floats]:
         """Return the log-likelihood and its derivatives; minus infinity where there is none."""
-        if not self._likelihoods:
-            self._likelihoods.append(self._new_likelihood())
-        return self._evaluated(self._likelihoods[0], free, gradient)
+        self._make_evaluators(1)
+        return self._evaluated(self._evaluators[0], free, gradient)
 
-    def _new_likelihood(self) -> Likelihood:
-        return self.engine.likelihood(self.times)
+    def terms(self, free: Floats) -> list[Floats]:
+        """Return the logarithm of what every observation is worth, float64[n] for each part."""
+        weights = self.arrays.weights(self.theta(free))
+        return [part.terms(weights) for part in self.parts]
 
-    def _evaluated(self, likelihood: Likelihood, free: Floats, gradient: bool = True) -> tuple[float, Floats]:
+    def _make_evaluators(self, count: int) -> None:
+        while len(self._evaluators) < count:
+            self._evaluators.append([part.evaluator() for part in self.parts])
+
+    def _evaluated(
+        self, evaluators: list[Evaluate], free: Floats, gradient: bool = True
+    ) -> tuple[float, Floats]:
         nothing = np.full(self.n_free, np.nan)
         try:
             # Not arrays.weights, which puts theta into words each time: a tenth of an evaluation.
@@ -146,22 +185,25 @@ class Problem:
             weights = self.arrays.checked(self.arrays.coefficients @ theta, theta)
         except ParameterError:
             return -np.inf, nothing
-        value, by_weight = likelihood(weights, gradient)
-        if by_weight is None:
+        value, by_weight = evaluators[0](weights, gradient)
+        for evaluate in evaluators[1:]:
+            more, slopes = evaluate(weights, gradient)
+            value += more
+            by_weight = None if by_weight is None or slopes is None else by_weight + slopes
+        if by_weight is None or not np.isfinite(value):
             return value, nothing
         return value, (by_weight @ self.arrays.coefficients) @ self._spread
 
     def threaded(self, workers: int | None = None) -> Callable[[Callable[..., Any], Floats], list[Any]]:
         """Return a map over rows of free parameters that gives each thread observations of its own."""
         count = workers or _processors()
-        while len(self._likelihoods) < count:
-            self._likelihoods.append(self._new_likelihood())
+        self._make_evaluators(count)
 
         def mapped(function: Callable[..., Any], rows: Floats) -> list[Any]:
             parts = [part for part in np.array_split(rows, count) if len(part)]
 
             def some(number: int) -> list[Any]:
-                mine = self._likelihoods[number]
+                mine = self._evaluators[number]
                 return [function(row, lambda free: self._evaluated(mine, free)) for row in parts[number]]
 
             if len(parts) == 1:
@@ -170,6 +212,10 @@ class Problem:
                 return [found for part in pool.map(some, range(len(parts))) for found in part]
 
         return mapped
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs in another process: not what was prepared here."""
+        return {**self.__dict__, "_evaluators": []}
 
     def first_guess(self) -> Floats:
         """Return equal free parameters that can be, with the expected time near the mean of the data."""
@@ -184,20 +230,19 @@ class Problem:
             return np.ones(self.n_free)
         if self.arrays.discrete:
             return guess / 2.0  # so that staying is possible
-        try:
-            expected, observed = float(self.engine.moments(weights, 1)[0]), float(self.times.mean())
-        except AbsorptionError:
-            return guess
-        return guess * (expected / observed) if expected > 0.0 and observed > 0.0 else guess
+        factors = [f for f in (part.scale(weights) for part in self.parts) if np.isfinite(f)]
+        return guess * float(np.exp(np.mean(np.log(factors)))) if factors else guess
 
     def require_possible(self, free: Floats) -> None:
         """Raise GraphError naming the first observation that has density zero at these free parameters."""
         theta = self.theta(free)
-        question = self.engine.question(self.arrays.weights(theta))
-        impossible = np.isneginf(question.logarithm("pdf", self.times))
-        if impossible.any():
-            place = int(impossible.argmax())
-            raise GraphError(
-                f"observation {place} is {self.times[place]:g}, which has density 0 at theta = {theta}: the "
-                f"model cannot be absorbed then; leave it out, or change the model"
-            )
+        weights = self.arrays.weights(theta)
+        for part in self.parts:
+            impossible = ~np.isfinite(part.terms(weights))
+            if impossible.any():
+                place = int(impossible.argmax())
+                raise GraphError(
+                    f"{part.described(place)}, which has density 0 at theta = {theta}: "
+                    f"{part.reason(weights, place)}; leave it out, start from another theta, or change "
+                    f"the model"
+                )

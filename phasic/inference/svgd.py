@@ -14,12 +14,14 @@ from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError, PhasicError
 from phasic.inference.optimisers import Optimiser
 from phasic.inference.optimum import curvature, described, flat_direction, maximise, square_root
+from phasic.inference.penalty import Penalty
 from phasic.inference.pictures import Pictures
 from phasic.inference.posterior import Posterior
 from phasic.inference.summaries import Summaries
 
 _LOG = logging.getLogger("phasic")
 _PER_PARAMETER = 20
+_BETWEEN = 20  # steps between two looks at whether particles still move
 
 
 def stein_direction(places: Floats, slopes: Floats, bandwidth: str | float | Floats) -> Floats:
@@ -77,7 +79,7 @@ class SVGD(Summaries, Pictures):
         Particles before the first step and after each one.
     log_density : float64[steps]
         Mean over particles of the logarithm of the posterior density, up to a constant, before each step.
-    is_fitted, is_interrupted : bool
+    is_fitted, is_interrupted, is_converged : bool
     prior, learning_rate, n_particles, n_iterations
         As they were used.
     """
@@ -91,38 +93,55 @@ class SVGD(Summaries, Pictures):
         optimizer: Any = "adam",
         learning_rate: Any = None,
         bandwidth: str | float | ArrayLike = "median_per_dim",
-        theta_init: ArrayLike | None = None,
+        theta_init: Any = None,
         seed: int | None = None,
         return_history: bool = True,
-        parallel: int | None = None,
+        parallel: int | str | None = None,
+        regularization: Any = 0.0,
+        nr_moments: int = 2,
+        tolerance: float = 0.0,
     ) -> None:
         count = posterior.problem.n_free
         self.posterior = posterior
+        if isinstance(theta_init, SVGD):
+            theta_init = theta_init.particles
+            n_particles = n_particles or len(theta_init)
+        self.regularization = regularization
+        self._tolerance = _share("tolerance", tolerance)
+        if callable(regularization) or regularization != 0.0:
+            posterior.penalty = Penalty(posterior.problem, _whole("nr_moments", nr_moments, 1))
+            posterior.penalty.strength = self._strength(0)
         self.prior = posterior.prior
         self.n_particles = _whole("n_particles", n_particles or _PER_PARAMETER * count, 2)
         self.n_iterations = _whole("n_iterations", n_iterations, 0)
         self.learning_rate = learning_rate
         self.bandwidth = _checked_bandwidth(bandwidth, count)
-        self.is_fitted = self.is_interrupted = False
+        self.is_fitted = self.is_interrupted = self.is_converged = False
         self.history: list[Floats] = []
         self.log_density = np.empty(0)
         self._optimizer = optimizer
         self._optimiser = Optimiser(optimizer, learning_rate, self.n_iterations)
         self._keep = return_history
-        self._workers = parallel
+        self._workers = _workers(parallel)
         self._random = np.random.default_rng(seed)
         self._history: list[Floats] = []
         self._start(theta_init)
 
+    def _strength(self, step: int) -> float:
+        """Return by how much moments count in a step."""
+        given = self.regularization(step) if callable(self.regularization) else self.regularization
+        strength = float(given)
+        if not 0.0 <= strength < np.inf:
+            raise OptionError(f"regularization is {strength} in step {step}; pass a number of at least 0")
+        return strength
+
     def _start(self, theta_init: ArrayLike | None) -> None:
         """Find the optimum, and set particles and the coordinates in which they move."""
         posterior, problem = self.posterior, self.posterior.problem
-        free, given = posterior.guess, None
-        if theta_init is not None:
-            given = self._given(theta_init)
-            free = given.mean(axis=0)
-        problem.require_possible(free)
-        self._optimum = maximise(posterior, posterior.coordinates.x(free))
+        given = None if theta_init is None else self._given(theta_init)
+        start = posterior.start() if given is None else posterior.coordinates.x(given.mean(axis=0))
+        problem.require_possible(posterior.coordinates.free(start))
+        self._optimum = maximise(posterior, start)
         if not self._optimum.converged:
             _LOG.info("search for the most probable parameters: %s", self._optimum.message)
         flat = flat_direction(curvature(posterior.likelihood_in_x, self._optimum.x))
@@ -141,7 +160,10 @@ class SVGD(Summaries, Pictures):
 
     def _given(self, theta_init: ArrayLike) -> Floats:
         """Return free parameters, float64[1, f] or float64[n, f]."""
-        given = np.atleast_2d(np.array(theta_init, np.float64))
+        try:
+            given = np.atleast_2d(np.array(theta_init, np.float64))
+        except (TypeError, ValueError):
+            raise GraphError(f"theta_init is {theta_init!r}; pass numbers, or an earlier result") from None
         p = self.posterior.problem.n_parameters
         if given.shape not in ((1, p), (self.n_particles, p)) or not np.isfinite(given).all():
             raise GraphError(
@@ -176,16 +198,30 @@ class SVGD(Summaries, Pictures):
             By default as many as were asked for in the beginning.
         show : callable, optional
             Called with the number of each step and the mean log-density.
+
+        Raises
+        ------
+        OptionError
+            These particles come from another process, and their optimiser was no plain one by name.
         """
         steps = self.n_iterations if n_iterations is None else n_iterations
-        if self.is_fitted or steps != self.n_iterations:  # a schedule anew
+        if self._optimizer is None:
+            raise OptionError(
+                "these particles come from another process, where an optimiser of its own moved them; "
+                "go on with svgd(..., theta_init=found)"
+            )
+        if self.is_fitted or steps != self.n_iterations or not hasattr(self, "_optimiser"):  # a schedule anew
             self._optimiser = Optimiser(self._optimizer, self.learning_rate, steps)
-        mapped = self.posterior.problem.threaded(self._workers)
+        mapped, posterior_penalty = self.posterior.problem.threaded(self._workers), self.posterior.penalty
         inverse = np.linalg.inv(self._root)
         u = (self._x - self._optimum.x) @ inverse.T
-        values = []
+        values: list[float] = []
+        before = self._shape()
+        self.is_interrupted = self.is_converged = False
         try:
             for step in range(steps):
+                if posterior_penalty is not None and callable(self.regularization):
+                    posterior_penalty.strength = self._strength(self.log_density.size + step)
                 points = mapped(self.posterior, self._optimum.x + u @ self._root.T)
                 value = np.array([point.value for point in points])
                 slopes = np.array([point.slopes for point in points])
@@ -201,6 +237,12 @@ class SVGD(Summaries, Pictures):
                 self._remember()
                 if show is not None:
                     show(step + 1, values[-1])
+                if self._tolerance and (step + 1) % _BETWEEN == 0:
+                    now = self._shape()
+                    if np.abs(now - before).max() <= self._tolerance:
+                        self.is_converged = True
+                        break
+                    before = now
         except KeyboardInterrupt:
             self.is_interrupted = True
             _LOG.warning(
@@ -209,6 +251,34 @@ class SVGD(Summaries, Pictures):
         self.log_density = np.append(self.log_density, values)
         self.is_fitted = True
         return self
+
+    def resume(self, n_iterations: int, progress: bool = False) -> SVGD:
+        """Move the particles on from where they are; the learning rate begins anew, and falls again."""
+        from phasic.inference.progress import shown
+
+        with shown(progress, n_iterations) as show:
+            return self.optimize(_whole("n_iterations", n_iterations, 0), show)
+
+    def _shape(self) -> Floats:
+        """Return means and logarithms of standard deviations of particles where the posterior is round."""
+        u = np.linalg.solve(self._root, (self._x - self._optimum.x).T)
+        return np.concatenate([u.mean(axis=1), np.log(np.maximum(u.std(axis=1), 1e-300))])
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs in another process: not what was compiled here."""
+        content = dict(self.__dict__)
+        del content["_optimiser"]
+        if not isinstance(self._optimizer, str):
+            content["_optimizer"] = None
+        if callable(self.learning_rate):
+            content["learning_rate"] = None
+            content["_optimizer"] = None
+        if callable(self.regularization):
+            content["regularization"] = self._strength(self.log_density.size)
+        return content
+
+    def __setstate__(self, content: dict[str, Any]) -> None:
+        self.__dict__.update(content)
 
     @property
     def particles(self) -> Floats:
@@ -240,6 +310,21 @@ def _whole(name: str, value: Any, least: int) -> int:
     if not isinstance(value, int | np.integer) or isinstance(value, bool) or value < least:
         raise OptionError(f"{name} is {value!r}; pass a whole number of at least {least}")
     return int(value)
+
+
+def _share(name: str, value: Any) -> float:
+    if not isinstance(value, int | float | np.number) or not 0.0 <= value < np.inf:
+        raise OptionError(f"{name} is {value!r}; pass a number of at least 0")
+    return float(value)
+
+
+def _workers(parallel: Any) -> int | None:
+    """Return a number of threads; None stands for that of processors."""
+    if parallel in (None, "vmap", "pmap"):  # as other packages say it
+        return None
+    if parallel == "none":
+        return 1
+    return _whole("parallel", parallel, 1)
 
 
 def _checked_bandwidth(bandwidth: str | float | ArrayLike, count: int) -> str | Floats:

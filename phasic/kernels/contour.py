@@ -351,7 +351,7 @@ def occupation(
     )
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out", "starts"))
 def sensitivities(
     offsets: Any,
     to: Any,
@@ -377,8 +377,11 @@ def sensitivities(
     c_re: Any,
     c_im: Any,
     out: Any,
+    starts: Any,
 ) -> None:
     """Add the derivative of ``Im sum(c * transform(z))`` by the untilted weight of every edge to `out`.
+
+    And to `starts` that by `alpha`, where this is positive.
 
     One more jump from u to v is worth what starts in v less what starts in u, ``x(u) (r y(v) - y(u))`` with
     x and y the solutions from either side, so a forward and a transposed solution serve all edges.
@@ -394,7 +397,7 @@ def sensitivities(
     work, ..., y, x
         Room for the factors of all components.
     z_re, z_im, c_re, c_im : float64[k]
-    out : float64[m]
+    out, starts : float64[m], float64[t]
     """
     together = y.shape[1] // 2
     for begin in range(0, z_re.size, together):
@@ -436,6 +439,10 @@ def sensitivities(
             x,
             k,
         )
+        for i in range(alpha.size):
+            if alpha[i] > 0.0:
+                for p in range(k):
+                    starts[i] += c_re[begin + p] * y[i, k + p] + c_im[begin + p] * y[i, p]
         for i in range(x.shape[0]):
             stay = arrive = 0.0
             for p in range(k):

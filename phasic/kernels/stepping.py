@@ -218,19 +218,20 @@ def walk_back(
     transient: Any,
     visited: Any,
     worth: Any,
+    alive: Any,
     ahead: Any,
     out: Any,
 ) -> None:
-    """Add the derivative of ``sum_k worth[k] * into[k]`` by each one-step probability to `out`.
+    """Add the derivative of ``sum_k worth[k] into[k] + alive[k] left[k]`` by one-step probabilities to `out`.
 
-    Steps are those of `follow`, ``into[k]`` being the probability of absorption in step k. More of one jump
-    is less of staying.
+    Steps are those of `follow`, ``into[k]`` being the probability of absorption in step k, and ``left[k]``
+    that of no absorption before it. More of one jump is less of staying.
 
     Parameters
     ----------
     visited : float64[steps, n]
         As filled by `follow`.
-    worth : float64[steps]
+    worth, alive : float64[steps]
     ahead : float64[n]
         What being in each vertex after the last of these steps is worth; on exit, before the first one.
     out : float64[m]
@@ -254,7 +255,7 @@ def walk_back(
         for v in range(n):
             ahead[v] = 0.0
             if transient[v]:
-                ahead[v] = before[v]
+                ahead[v] = before[v] + alive[k]
 
 
 @kernel(writes=("state", "into", "slopes"), little=_FEW)

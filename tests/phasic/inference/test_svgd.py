@@ -157,6 +157,106 @@ def test_it_can_go_on_and_start_where_it_is_told():
     assert len(short.history) == 1
 
 
+def test_particles_that_no_longer_move_are_left_alone():
+    graph, times = exponential(2.0, 40)
+    found = graph.svgd(times, n_particles=10, n_iterations=400, tolerance=0.02, seed=1)
+    assert found.is_converged
+    assert 40 <= found.log_density.size < 400
+    whole = graph.svgd(times, n_particles=10, n_iterations=400, seed=1)
+    assert not whole.is_converged
+    assert abs(found.theta_mean[0] - whole.theta_mean[0]) < 0.05 * whole.theta_std[0]
+
+
+def test_an_earlier_result_is_where_another_one_starts():
+    graph, times = exponential(2.0, 40)
+    first = graph.svgd(times, n_particles=12, n_iterations=10, seed=1)
+    later = graph.svgd(np.append(times, 0.4), theta_init=first, n_iterations=0)
+    np.testing.assert_allclose(later.particles, first.particles, rtol=1e-13)
+    assert later.n_particles == 12
+    assert first.resume(5) is first
+    assert first.log_density.size == 15
+
+
+def test_a_transform_can_be_a_function_of_jax():
+    import jax.numpy as jnp
+
+    graph, times = exponential(2.0, 30)
+    options = {"prior": GammaPrior(2.0, 1.0), "n_particles": 20, "n_iterations": 20, "seed": 1}
+    by_name = graph.svgd(times, **options)
+    given = graph.svgd(times, param_transform=jnp.exp, **options)
+    np.testing.assert_allclose(given.particles, by_name.particles, rtol=1e-6)
+    two = Graph(two_steps, ipv=[2])
+    mixed = two.svgd(
+        [0.5, 1.0, 2.0],
+        param_transform=lambda x: jnp.stack([jnp.exp(x[0]), 3.0 + jnp.exp(x[1] - x[0])]),
+        prior=GammaPrior(2.0, 1.0),
+        n_iterations=3,
+        seed=1,
+    )
+    assert (mixed.particles[:, 1] > 3.0).all()
+    with pytest.raises(OptionError, match=r"shape \(1,\)"):
+        two.svgd([0.5, 1.0], param_transform=lambda x: x[:1])
+
+
+def test_a_transform_of_all_parameters_together_leaves_the_density_of_the_posterior():
+    """Slopes of the log-density are slopes, the determinant of the transform included."""
+    import jax.numpy as jnp
+
+    from phasic.inference.posterior import Posterior
+    from phasic.inference.problem import Problem
+
+    problem = Problem(Graph(two_steps, ipv=[2]), [0.5, 1.0, 2.0])
+    posterior = Posterior(
+        problem, GammaPrior(2.0, 1.0), param_transform=lambda x: jnp.exp(jnp.stack([x[0], x[1] + x[0] ** 2]))
+    )
+    x = np.array([0.3, -0.2])
+    np.testing.assert_allclose(posterior.coordinates.x(posterior.coordinates.free(x)), x, atol=1e-9)
+    for place in range(2):
+        step = 1e-5 * np.eye(2)[place]
+        change = (posterior(x + step).value - posterior(x - step).value) / 2e-5
+        np.testing.assert_allclose(posterior(x).slopes[place], change, rtol=1e-6)
+
+
+def test_moments_pull_where_they_are_asked_to():
+    """With few data and a strong pull, the mean of the model is that of the data, whatever the prior."""
+    graph, times = exponential(2.0, 20)
+    options = {"prior": GammaPrior(200.0, 20.0), "n_particles": 10, "n_iterations": 15, "seed": 1}
+    free = graph.svgd(times, **options)
+    pulled = graph.svgd(times, regularization=1e5, nr_moments=1, **options)
+    assert free.theta_mean[0] > 1.5 / times.mean()
+    np.testing.assert_allclose(pulled.theta_mean[0], 1.0 / times.mean(), rtol=0.01)
+    import optax
+
+    schedule = optax.linear_schedule(1e5, 0.0, 5)
+    relaxed = graph.svgd(times, regularization=schedule, nr_moments=1, **{**options, "n_iterations": 60})
+    assert relaxed.posterior.penalty.strength == 0.0
+    with pytest.raises(GraphError, match="absorption times"):
+        graph.svgd(times, censored=times > 0.5, regularization=1.0)
+    with pytest.raises(OptionError, match="regularization is -1"):
+        graph.svgd(times, regularization=-1.0)
+
+
+def test_slopes_of_the_penalty_are_slopes():
+    from phasic.inference.penalty import Penalty
+    from phasic.inference.problem import Problem
+
+    problem = Problem(Graph(two_steps, ipv=[2]), [0.5, 1.0, 2.0])
+    penalty, free = Penalty(problem, 3), np.array([0.8, 2.0])
+    penalty.strength = 2.5
+    for place in range(2):
+        step = 1e-6 * np.eye(2)[place]
+        change = (penalty(free + step)[0] - penalty(free - step)[0]) / 2e-6
+        np.testing.assert_allclose(penalty(free)[1][place], change, rtol=1e-6)
+
+
+def test_a_mask_fixes_parameters_at_one():
+    graph = Graph(two_steps, ipv=[2])
+    found = graph.svgd([0.5, 1.0, 2.0], fixed=[0, 1], n_iterations=2, seed=1)
+    assert (found.particles[:, 1] == 1.0).all()
+    with pytest.raises(ParameterError, match="zeros and ones"):
+        graph.svgd([0.5], fixed=[0, 2])
+
+
 def test_what_is_fixed_stays_and_what_is_tied_stays_together():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 3.0])
@@ -283,6 +383,8 @@ def test_bad_settings_are_refused_by_name():
     for options, words in (
         ({"n_particles": 1}, "n_particles"),
         ({"n_iterations": -1}, "n_iterations"),
+        ({"tolerance": -1.0}, "tolerance"),
+        ({"parallel": "devices"}, "parallel"),
         ({"bandwidth": "wide"}, "bandwidth"),
         ({"bandwidth": -1.0}, "bandwidth"),
         ({"optimizer": "uphill"}, "no optimiser 'uphill'"),
