@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from phasic.hub.artefact import Artefact
+from phasic.hub.directory import Directory
 from phasic.hub.entry import INDEX, LARGEST_INDEX, artefact_path, read_index
 from phasic.hub.errors import ArtefactError, HubError
 from phasic.hub.registry import Registry, find_compute
-from phasic.hub.transport import Directory
 from phasic.order import ORDER_VERSION
 
 

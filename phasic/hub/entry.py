@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
@@ -87,6 +88,10 @@ class Entry:
         _require(type(size) is int and 0 < size <= LARGEST, f"size_bytes is not from 1 to {LARGEST}")
         metadata = _metadata(entry["metadata"])
         return cls(compute_id, graph_hash, parent["sha256"], size, metadata, revision)
+
+    def is_of(self, data: bytes) -> bool:
+        """Return whether these bytes are the artefact, by their number and their SHA-256."""
+        return len(data) == self.size_bytes and hashlib.sha256(data).hexdigest() == self.sha256
 
     def content(self) -> dict[str, Any]:
         """Return the entry as a registry holds it."""

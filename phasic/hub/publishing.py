@@ -5,20 +5,15 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, NamedTuple
 
 from phasic.arrays import GraphArrays
 from phasic.hub import git, registry
+from phasic.hub.artefact import LARGEST
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index, write_index
 from phasic.hub.errors import HubError
-from phasic.hub.files import sweep, write_whole
 from phasic.hub.plan import artefact_of
-from phasic.hub.transport import BUILTIN, Directory, place_of
-
-_LOCK = ".lock"
+from phasic.hub.transport import BUILTIN, WritablePlace, place_of
 
 
 class Prepared(NamedTuple):
@@ -66,17 +61,18 @@ def publish(prepared: Prepared, address: str | os.PathLike[str] | None = None) -
     place = None if chosen == BUILTIN else place_of(chosen)
     if isinstance(place, git.Clone):
         return git.publish(chosen, prepared)
-    if not isinstance(place, Directory):
+    if not isinstance(place, WritablePlace):
         raise HubError(
-            f"nothing can be published at {chosen!r}; pass registry= with the path of a directory or the "
-            f"address of a git repository, or name one first in phasic.configure(registry=...)"
+            f"nothing can be published at {chosen!r}; pass registry= with the path of a directory, the "
+            f"address of a git repository or a URL that fsspec writes to, or name one first in "
+            f"phasic.configure(registry=...)"
         )
-    publish_to(place.root, prepared)
+    publish_to(place, prepared)
     return ""
 
 
-def publish_to(root: Path, prepared: Prepared) -> None:
-    """Add an artefact and its entry to the registry in a directory, which is begun if it is none yet.
+def publish_to(place: WritablePlace, prepared: Prepared) -> None:
+    """Add an artefact and its entry to a registry, which is begun if there is none yet.
 
     The artefact is written first and the index last: killed in between, an artefact lies there that
     nobody is told of, and publishing again finishes it.
@@ -87,52 +83,37 @@ def publish_to(root: Path, prepared: Prepared) -> None:
         It cannot be written, or has something else under this id, of this graph, or in this file.
     """
     entry, data = prepared
+    at = f"the registry at {place.address}"
     try:
-        (root / "artifacts").mkdir(parents=True, exist_ok=True)
-        with _locked(root):
-            index = Directory(root, str(root)).read(INDEX, LARGEST_INDEX)
+        with place.locked():
+            index = place.read(INDEX, LARGEST_INDEX)
             entries, complaints = ({}, []) if index is None else read_index(index)
             if complaints:  # which writing the index anew would drop
-                raise HubError(f"the registry at {root} has entries that cannot be read: {complaints[0]}")
-            if _is_there(entries, entry, root):
+                raise HubError(f"{at} has entries that cannot be read: {complaints[0]}")
+            if _is_there(entries, entry, at):
                 return
-            path = root / entry.path
-            if path.exists() and path.read_bytes() != data:
-                raise HubError(f"{path} is another artefact of this graph; it is not replaced")
-            sweep(path.parent)
-            write_whole(path, data)
+            there = place.read(entry.path, LARGEST)
+            if there is None:
+                place.write(entry.path, data, replace=False)
+            elif there != data:
+                raise HubError(f"{at} has another artefact of this graph, {entry.path}; it is not replaced")
             written = write_index([*entries.values(), entry])
             if len(written) > LARGEST_INDEX:
-                raise HubError(f"the registry at {root} is full: its index has at most {LARGEST_INDEX} bytes")
-            write_whole(root / INDEX, written)
+                raise HubError(f"{at} is full: its index has at most {LARGEST_INDEX} bytes")
+            place.write(INDEX, written)
     except OSError as error:
-        if isinstance(error, HubError):
-            raise
-        raise HubError(f"the registry at {root} cannot be written to: {error}") from error
+        raise HubError(f"{at} cannot be written to: {error}") from error
 
 
-def _is_there(entries: dict[str, Entry], entry: Entry, root: Path) -> bool:
+def _is_there(entries: dict[str, Entry], entry: Entry, at: str) -> bool:
     """Whether exactly this is published; raise where something else is in its place."""
     there = entries.get(entry.compute_id)
     if there is not None and there.content() != entry.content():
-        raise HubError(
-            f"the registry at {root} has another entry {entry.compute_id!r}; it is not replaced. Choose "
-            f"another id"
-        )
+        raise HubError(f"{at} has another entry {entry.compute_id!r}; it is not replaced. Choose another id")
     same = next((e for e in entries.values() if e.graph_hash == entry.graph_hash), entry)
     if same.compute_id != entry.compute_id:
-        raise HubError(f"this graph is published at {root} already, as {same.compute_id!r}")
+        raise HubError(f"{at} has this graph already, as {same.compute_id!r}")
     return there is not None
-
-
-@contextmanager
-def _locked(root: Path) -> Iterator[None]:
-    """Keep others from writing to a registry meanwhile; the system lets go when a process ends."""
-    import fcntl
-
-    with open(root / _LOCK, "ab") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
 
 
 def git_author() -> str:

@@ -10,10 +10,10 @@ from phasic.compute_repository import _param_compute_cache_dir
 from phasic.hash import compute_graph_hash
 from phasic.hub import registry
 from phasic.hub.artefact import LARGEST, Artefact
+from phasic.hub.directory import Directory
 from phasic.hub.errors import HubError
 from phasic.hub.files import sweep, write_whole
 from phasic.hub.plan import Plan, plan_of
-from phasic.hub.transport import Directory
 
 _log = logging.getLogger(__name__)
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from phasic import settings
+from phasic.hub.arriving import arriving
 from phasic.hub.artefact import Artefact
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index
 from phasic.hub.errors import ArtefactError, HubError, HubWarning, UnreachableError
@@ -55,8 +56,14 @@ class Registry:
         """Return the entry of a graph."""
         return next((entry for entry in self.entries.values() if entry.graph_hash == graph_hash), None)
 
-    def fetch(self, entry: Entry) -> tuple[Artefact, bytes]:
+    def fetch(self, entry: Entry, folder: Path | None = None) -> tuple[Artefact, bytes]:
         """Return the artefact of an entry, and its bytes, which were compared with the entry first.
+
+        Parameters
+        ----------
+        entry : Entry
+        folder : Path, optional
+            Where what has arrived is kept if the rest does not come.
 
         Raises
         ------
@@ -64,10 +71,14 @@ class Registry:
             It cannot be read, or is not what the entry says.
         """
         name = f"the artefact of {entry.compute_id} at {self.place.address}"
-        data = self.place.read(entry.path, entry.size_bytes)
+        with arriving(folder, entry.sha256, entry.size_bytes) as coming:
+            data = self.place.read(entry.path, entry.size_bytes, coming)
+            if data is not None and not entry.is_of(data) and coming.is_joined:
+                coming.restart()  # the parts are not of one whole
+                data = self.place.read(entry.path, entry.size_bytes, coming)
         if data is None:
             raise UnreachableError(f"{name} is not there")
-        if len(data) != entry.size_bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+        if not entry.is_of(data):
             raise ArtefactError(f"{name} is not the one that was published: its SHA-256 differs")
         artefact = Artefact.from_bytes(data)
         if artefact.graph_hash != entry.graph_hash:
