@@ -85,6 +85,8 @@ def publish(address: str, prepared: Prepared) -> str:
 
     entry = prepared.entry
     branch = f"publish/{entry.compute_id}-{entry.graph_hash[:8]}"
+    if entry.signatures:  # which may be added later
+        branch += f"-{entry.signatures[-1].signature[:8]}"
     with tempfile.TemporaryDirectory(prefix="phasic-hub-") as name:
         root = Path(name)
         clone(address, root)

@@ -193,8 +193,9 @@ class Server:
                     return self._read(path, largest, end, whole, progress)
                 except _Passing as error:
                     has_moved = arriving is not None and len(arriving) - before >= _CHUNK
-                    failed = 1 if has_moved else failed + 1
-                    pause = max(patience.pause * 2 ** (failed - 1), min(error.wait, patience.longest_pause))
+                    failed = 0 if has_moved else failed + 1
+                    told = min(error.wait, patience.longest_pause)
+                    pause = max(patience.pause * 2 ** max(failed - 1, 0), told)
                     if failed >= patience.attempts or time.monotonic() + pause > end:
                         raise
                     time.sleep(pause)

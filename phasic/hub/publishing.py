@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import subprocess
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from phasic.arrays import GraphArrays
@@ -12,7 +13,9 @@ from phasic.hub import git, registry
 from phasic.hub.artefact import LARGEST
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index, write_index
 from phasic.hub.errors import HubError
+from phasic.hub.keys import SigningKey
 from phasic.hub.plan import artefact_of
+from phasic.hub.signatures import sign, statement
 from phasic.hub.transport import BUILTIN, WritablePlace, place_of
 
 
@@ -24,9 +27,15 @@ class Prepared(NamedTuple):
 
 
 def prepare(
-    arrays: GraphArrays, compute_id: str, *, param_length: int, author: str | None = None, **metadata: Any
+    arrays: GraphArrays,
+    compute_id: str,
+    *,
+    param_length: int,
+    author: str | None = None,
+    key: SigningKey | None = None,
+    **metadata: Any,
 ) -> Prepared:
-    """Return what would be published of a graph; nothing is written.
+    """Return what would be published of a graph, signed if there is a key; nothing is written.
 
     Raises
     ------
@@ -44,7 +53,8 @@ def prepare(
     artefact = artefact_of(arrays)
     data = artefact.to_bytes()
     entry = Entry(compute_id, artefact.graph_hash, hashlib.sha256(data).hexdigest(), len(data), content)
-    return Prepared(Entry.of(compute_id, entry.content()), data)  # which reads it as strictly as others do
+    entry = Entry.of(compute_id, entry.content())  # which reads it as strictly as others do
+    return Prepared(entry if key is None else sign(entry, key), data)
 
 
 def publish(prepared: Prepared, address: str | os.PathLike[str] | None = None) -> str:
@@ -90,30 +100,71 @@ def publish_to(place: WritablePlace, prepared: Prepared) -> None:
             entries, complaints = ({}, []) if index is None else read_index(index)
             if complaints:  # which writing the index anew would drop
                 raise HubError(f"{at} has entries that cannot be read: {complaints[0]}")
-            if _is_there(entries, entry, at):
+            joined = _joined(entries, entry, at)
+            if joined == entries.get(entry.compute_id):
                 return
             there = place.read(entry.path, LARGEST)
             if there is None:
                 place.write(entry.path, data, replace=False)
             elif there != data:
                 raise HubError(f"{at} has another artefact of this graph, {entry.path}; it is not replaced")
-            written = write_index([*entries.values(), entry])
-            if len(written) > LARGEST_INDEX:
-                raise HubError(f"{at} is full: its index has at most {LARGEST_INDEX} bytes")
-            place.write(INDEX, written)
+            _write_index(place, {**entries, entry.compute_id: joined}, at)
     except OSError as error:
         raise HubError(f"{at} cannot be written to: {error}") from error
 
 
-def _is_there(entries: dict[str, Entry], entry: Entry, at: str) -> bool:
-    """Whether exactly this is published; raise where something else is in its place."""
+def countersign(place: WritablePlace, compute_id: str, key: SigningKey) -> Entry:
+    """Record an elimination anew, and add a signature to its entry if it is the same; return the entry.
+
+    Raises
+    ------
+    HubError
+        There is no such entry, it is another elimination than recording gives, or it cannot be written.
+    """
+    from phasic.hub.checking import check_recorded
+
+    at = f"the registry at {place.address}"
+    try:
+        with place.locked():
+            entries, complaints = read_index(place.read(INDEX, LARGEST_INDEX) or b"")
+            if complaints:
+                raise HubError(f"{at} has entries that cannot be read: {complaints[0]}")
+            if compute_id not in entries:
+                raise HubError(f"{at} has no entry {compute_id!r}")
+            artefact, _ = registry.Registry(place).fetch(entries[compute_id])
+            check_recorded(artefact)
+            signed = sign(entries[compute_id], key)
+            if signed != entries[compute_id]:
+                _write_index(place, {**entries, compute_id: signed}, at)
+            return signed
+    except OSError as error:
+        raise HubError(f"{at} cannot be written to: {error}") from error
+
+
+def _write_index(place: WritablePlace, entries: dict[str, Entry], at: str) -> None:
+    written = write_index(entries.values())
+    if len(written) > LARGEST_INDEX:
+        raise HubError(f"{at} is full: its index has at most {LARGEST_INDEX} bytes")
+    place.write(INDEX, written)
+
+
+def _joined(entries: dict[str, Entry], entry: Entry, at: str) -> Entry:
+    """Return an entry with the signatures that it has in a registry; raise where something else is there."""
     there = entries.get(entry.compute_id)
-    if there is not None and there.content() != entry.content():
+    if there is not None and statement(there) != statement(entry):
         raise HubError(f"{at} has another entry {entry.compute_id!r}; it is not replaced. Choose another id")
     same = next((e for e in entries.values() if e.graph_hash == entry.graph_hash), entry)
     if same.compute_id != entry.compute_id:
         raise HubError(f"{at} has this graph already, as {same.compute_id!r}")
-    return there is not None
+    if there is None:
+        return entry
+    new = {one.key: one for one in entry.signatures}
+    kept = [one for one in there.signatures if one.key not in new]
+    return (
+        there
+        if set(there.signatures) >= set(entry.signatures)
+        else replace(there, signatures=(*kept, *new.values()))
+    )
 
 
 def git_author() -> str:

@@ -12,10 +12,11 @@ from pathlib import Path
 from typing import Any
 
 from phasic import settings
+from phasic.hub import keys, signatures
 from phasic.hub.arriving import arriving
 from phasic.hub.artefact import Artefact
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index
-from phasic.hub.errors import ArtefactError, HubError, HubWarning, UnreachableError
+from phasic.hub.errors import ArtefactError, HubError, HubWarning, SignatureError, UnreachableError
 from phasic.hub.transport import BUILTIN, Place, place_of
 
 _log = logging.getLogger(__name__)
@@ -56,7 +57,9 @@ class Registry:
         """Return the entry of a graph."""
         return next((entry for entry in self.entries.values() if entry.graph_hash == graph_hash), None)
 
-    def fetch(self, entry: Entry, folder: Path | None = None) -> tuple[Artefact, bytes]:
+    def fetch(
+        self, entry: Entry, folder: Path | None = None, kept: bytes | None = None
+    ) -> tuple[Artefact, bytes]:
         """Return the artefact of an entry, and its bytes, which were compared with the entry first.
 
         Parameters
@@ -64,6 +67,8 @@ class Registry:
         entry : Entry
         folder : Path, optional
             Where what has arrived is kept if the rest does not come.
+        kept : bytes, optional
+            What was fetched before; if it is still what the entry says, nothing is fetched.
 
         Raises
         ------
@@ -71,11 +76,15 @@ class Registry:
             It cannot be read, or is not what the entry says.
         """
         name = f"the artefact of {entry.compute_id} at {self.place.address}"
-        with arriving(folder, entry.sha256, entry.size_bytes) as coming:
-            data = self.place.read(entry.path, entry.size_bytes, coming)
-            if data is not None and not entry.is_of(data) and coming.is_joined:
-                coming.restart()  # the parts are not of one whole
+        if self.place.address != BUILTIN:  # which came with the code that would verify it
+            signatures.require(entry)
+        data = kept
+        if kept is None or not entry.is_of(kept):
+            with arriving(folder, entry.sha256, entry.size_bytes) as coming:
                 data = self.place.read(entry.path, entry.size_bytes, coming)
+                if data is not None and not entry.is_of(data) and coming.is_joined:
+                    coming.restart()  # the parts are not of one whole
+                    data = self.place.read(entry.path, entry.size_bytes, coming)
         if data is None:
             raise UnreachableError(f"{name} is not there")
         if not entry.is_of(data):
@@ -155,7 +164,8 @@ def list_computes(
     list of dict
         ``compute_id``, ``graph_hash``, ``format_revision``, ``size_bytes``, ``description``, ``author``,
         ``license``, ``vertices``, ``param_length``; ``domain``, ``model_type`` and ``tags`` where the
-        publisher gave them; and ``registry``, the address. Of several with one id the first is listed,
+        publisher gave them; ``signed_by``, the keys of a signed one, if `cryptography` is installed to tell;
+        and ``registry``, the address. Of several with one id the first is listed,
         and a registry that cannot be read is passed over with one warning.
 
     Examples
@@ -168,6 +178,8 @@ def list_computes(
     for registry in readable():
         for entry in registry.entries.values():
             known = {**entry.described(), "registry": registry.place.address}
+            if entry.signatures and not _add_signers(known, entry):
+                continue
             if (
                 domain in (None, known.get("domain"))
                 and model_type in (None, known.get("model_type"))
@@ -175,3 +187,14 @@ def list_computes(
             ):
                 found.setdefault(entry.compute_id, known)
     return list(found.values())
+
+
+def _add_signers(known: dict[str, Any], entry: Entry) -> bool:
+    """Say by whom an entry is signed; False if by nobody who is named, so that it is of no use."""
+    if keys.can_verify():
+        try:
+            known["signed_by"] = signatures.signers(entry)
+        except SignatureError as error:
+            _log.warning("an entry of %s is passed over: %s", known["registry"], error)
+            return False
+    return True

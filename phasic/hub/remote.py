@@ -23,7 +23,7 @@ class Remote:
 
     def __init__(self, address: str) -> None:
         try:
-            import fsspec  # type: ignore[import-untyped]
+            import fsspec
         except ImportError:
             raise UnreachableError(
                 f"reading {address} needs the package `fsspec`; pip install 'hashcache[remote]'"
@@ -77,7 +77,7 @@ class Remote:
                     return
                 if time.monotonic() > end:
                     raise HubError(
-                        f"somebody else publishes at {self.address} since {ascii(since.decode('latin-1'))}; if "
+                        f"somebody else publishes at {self.address} since {since.decode('latin-1')!a}; if "
                         f"that is long ago and nobody does, delete {LOCK} there"
                     )
                 time.sleep(_PAUSE)

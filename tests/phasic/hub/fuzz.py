@@ -1,7 +1,8 @@
-"""Feed the readers of the hub with bytes until the time is up: `python tests/phasic/hub/fuzz.py SECONDS [FOLDER]`.
+"""Feed the readers of the hub with bytes until the time is up.
 
-Inputs are led by what of the readers they reach, by atheris (`pip install atheris`), which says at the end how many
-there were. What is found is written into the folder, and what reached something new is kept there for the next run.
+``python tests/phasic/hub/fuzz.py SECONDS [FOLDER]``, with ``pip install atheris``, which leads inputs by what
+of the readers they reach, and says at the end how many there were. What reached something new is kept in the
+folder for the next run; so is an input that fails, as ``found-...``.
 """
 
 from __future__ import annotations
@@ -17,18 +18,17 @@ import atheris
 sys.path[:0] = [str(Path(__file__).parents[2]), str(Path(__file__).parents[1])]
 
 with atheris.instrument_imports(include=["phasic.hub"]):
-    from phasic.hub import artefact, entry, plan
-    from phasic.hub.artefact import Artefact
+    from phasic.hub import artefact, entry
     from phasic.hub.entry import EntryError, read_index, write_index
     from phasic.hub.transport import SHIPPED
 
-from test_artefact import DATA, check_harmless
+from test_artefact import DATA, check_harmless  # noqa: E402  (once the readers are watched)
 
 _BEFORE = artefact._FRONT.size + struct.unpack_from("<I", DATA, 8)[0]  # of the arrays
 
 
 def read(data: bytes) -> None:
-    """Read an input as whatever its first byte says; anything but an error of the hub, or what is right, fails."""
+    """Read an input as whatever its first byte says: an error of the hub, or what is right."""
     kind, rest = data[:1], data[1:]
     if kind == b"a":
         check_harmless(rest)
