@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from phasic.arrays import GraphArrays
+from phasic.arrays import GraphArrays, Integers
 from phasic.errors import PhasicError
 from phasic.hash import canonical_order, compute_graph_hash, ranks
 from phasic.hub.artefact import Artefact
@@ -49,13 +49,20 @@ def artefact_of(arrays: GraphArrays) -> Artefact:
     )
 
 
-def plan_of(artefact: Artefact, arrays: GraphArrays) -> Plan:
+def plan_of(artefact: Artefact, arrays: GraphArrays, canonical: Integers | None = None) -> Plan:
     """Return the trace of a graph that follows from an artefact, whoever made that.
 
     Vertices are told by their states, so the graph may number them otherwise than the publisher did.
     The edges are compared one by one, the components found anew, and the fill pattern is derived: what
     is left to the artefact is in which order the vertices of a component are eliminated, and any order
     gives the same numbers.
+
+    Parameters
+    ----------
+    artefact : Artefact
+    arrays : GraphArrays
+    canonical : int64[n], optional
+        What `phasic.hash.canonical_order` says of the graph, if it is known already.
 
     Raises
     ------
@@ -65,7 +72,8 @@ def plan_of(artefact: Artefact, arrays: GraphArrays) -> Plan:
     n = arrays.n_vertices
     if artefact.degrees.size != n or artefact.targets.size != arrays.targets.size:
         raise ArtefactError("the artefact is of a graph with other numbers of vertices or edges")
-    here = canonical_order(arrays)[artefact.ranks]  # the vertex of this graph that each of the artefact is
+    canonical = canonical_order(arrays) if canonical is None else canonical
+    here = canonical[artefact.ranks]  # the vertex of this graph that each of the artefact is
     is_alike = (
         np.array_equal(here, np.arange(n))
         and np.array_equal(artefact.offsets, arrays.offsets)
@@ -109,7 +117,17 @@ def completed(offsets: Offsets, targets: Indices, order: Indices, bounds: Indice
         *(lower_offsets, lower, upper_offsets, upper),
     )
     lower, upper = lower[: lower_offsets[-1]].copy(), upper[: upper_offsets[-1]].copy()
-    return Trace(offsets, targets, order, bounds, lower_offsets, lower, upper_offsets, upper)
+    # The pattern was derived here, and the rest is checked: once is enough.
+    return Trace.recorded(
+        offsets=plain.offsets,
+        targets=plain.targets,
+        order=plain.order,
+        bounds=plain.bounds,
+        lower_offsets=lower_offsets,
+        lower_columns=lower,
+        upper_offsets=upper_offsets,
+        upper_columns=upper,
+    )
 
 
 def _check_components(trace: Trace) -> None:

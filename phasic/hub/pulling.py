@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import logging
+from functools import cached_property
 from pathlib import Path
 
-from phasic.arrays import GraphArrays
+from phasic.arrays import GraphArrays, Integers
 from phasic.compute_repository import _param_compute_cache_dir
-from phasic.hash import compute_graph_hash
+from phasic.hash import canonical_order, hash_in_order
 from phasic.hub import registry
 from phasic.hub.artefact import LARGEST, Artefact
 from phasic.hub.directory import Directory
@@ -27,23 +28,62 @@ def pull(arrays: GraphArrays, force: bool = False, recompute: bool = False) -> P
     or an artefact is warned of once, and the next registry is asked. With `recompute`, an elimination
     that is another than recording gives is wrong.
     """
-    graph_hash = compute_graph_hash(arrays).hash_hex
-    plan = None if force or is_required() else _kept_plan(graph_hash, arrays, recompute)
+    sought = _Sought(arrays, recompute)
+    plan = None if force or is_required() else sought.kept_plan()
     if plan is not None:
         return plan
     for source in registry.readable():
-        entry = source.find(graph_hash)
+        if not source.may_have(arrays.n_vertices):
+            continue
+        entry = source.find(sought.graph_hash)
         if entry is None:
             continue
         try:
-            artefact, data = source.fetch(entry, _own_folder(), None if force else _kept(graph_hash))
-            plan = _plan(artefact, arrays, recompute)
+            artefact, data = source.fetch(entry, _own_folder(), None if force else _kept(entry.graph_hash))
+            plan = sought.plan(artefact)
         except HubError as error:
             registry.pass_over(source.place.address, error)
             continue
-        _keep(graph_hash, data)
+        _keep(entry.graph_hash, data)
         return plan
     return None
+
+
+class _Sought:
+    """A graph whose plan is sought: what takes as long as recording it is done only once, and if at all."""
+
+    def __init__(self, arrays: GraphArrays, is_recomputed: bool) -> None:
+        self.arrays = arrays
+        self.is_recomputed = is_recomputed
+
+    @cached_property
+    def canonical(self) -> Integers:
+        return canonical_order(self.arrays)
+
+    @cached_property
+    def graph_hash(self) -> str:
+        return hash_in_order(self.arrays, self.canonical).hash_hex
+
+    def plan(self, artefact: Artefact) -> Plan:
+        """Return the plan of this graph out of an artefact; ArtefactError if it is not of it."""
+        plan = plan_of(artefact, self.arrays, self.canonical)
+        if self.is_recomputed:
+            from phasic.hub.checking import check_recorded
+
+            check_recorded(artefact)
+        return plan
+
+    def kept_plan(self) -> Plan | None:
+        """Return the plan out of what was pulled before."""
+        if next(_param_compute_cache_dir().glob("*.bin"), None) is None:
+            return None
+        data = _kept(self.graph_hash)
+        try:
+            # Whoever wrote it, and whatever became of it since: an artefact cannot make an answer wrong.
+            return None if data is None else self.plan(Artefact.from_bytes(data))
+        except HubError as error:
+            _log.warning("%s is of no use and is fetched again: %s", kept_path(self.graph_hash), error)
+            return None
 
 
 def install(compute_id: str, recompute: bool = False) -> str:
@@ -70,25 +110,6 @@ def install(compute_id: str, recompute: bool = False) -> str:
         layers.keep_trace(trace)
     checked = ", and is what recording it here gives" if recompute else ""
     return f"{compute_id} of {source.place.address}: {len(data)} bytes are kept{checked}"
-
-
-def _plan(artefact: Artefact, arrays: GraphArrays, recompute: bool) -> Plan:
-    plan = plan_of(artefact, arrays)
-    if recompute:
-        from phasic.hub.checking import check_recorded
-
-        check_recorded(artefact)
-    return plan
-
-
-def _kept_plan(graph_hash: str, arrays: GraphArrays, recompute: bool) -> Plan | None:
-    data = _kept(graph_hash)
-    try:
-        # Whoever wrote it, and whatever became of it since: an artefact cannot make an answer wrong.
-        return None if data is None else _plan(Artefact.from_bytes(data), arrays, recompute)
-    except HubError as error:
-        _log.warning("%s is of no use and is fetched again: %s", kept_path(graph_hash), error)
-        return None
 
 
 def _kept(graph_hash: str) -> bytes | None:

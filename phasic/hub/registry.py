@@ -53,6 +53,10 @@ class Registry:
             _log.warning("an entry of %s is passed over: %s", self.place.address, complaint)
         return entries
 
+    def may_have(self, n_vertices: int) -> bool:
+        """Return whether any graph of this size is published; often that settles it."""
+        return any(entry.metadata["vertices"] == n_vertices for entry in self.entries.values())
+
     def find(self, graph_hash: str) -> Entry | None:
         """Return the entry of a graph."""
         return next((entry for entry in self.entries.values() if entry.graph_hash == graph_hash), None)
