@@ -16,6 +16,7 @@ from phasic.order import ORDER_VERSION
 from phasic.trace import Indices, Offsets, Trace
 
 _BYTES_PER_ENTRY = 24  # a column and a number, above and below the diagonal
+_UNCOUNTED = 1 << 26  # entries, for which there is always room
 
 
 class Plan(NamedTuple):
@@ -142,11 +143,18 @@ def _check_components(trace: Trace) -> None:
 
 
 def _fill_bound(trace: Trace) -> int:
-    """Return how many entries the factors have at most on either side of the diagonal."""
+    """Return how many entries the factors have at most on either side of the diagonal.
+
+    To count them takes as long as to find them, so where components are small enough to be full, that is
+    the bound: pages that the pattern does not reach are never touched.
+    """
     from phasic.elimination import memory_of_machine
     from phasic.kernels.counting import count_fill
 
     most = int(memory_of_machine() / _BYTES_PER_ENTRY)
+    sizes = np.diff(trace.bounds.astype(np.int64))
+    if (full := int((sizes * (sizes - 1) // 2).sum())) <= min(most, _UNCOUNTED):
+        return full
     edges = trace.offsets, trace.targets, trace.order, trace.position, trace.bounds
     count = int(count_fill(*edges, most))
     if count > most:

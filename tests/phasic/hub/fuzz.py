@@ -11,6 +11,7 @@ import hashlib
 import struct
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import atheris
@@ -61,12 +62,14 @@ def main() -> None:
         b"i" + (SHIPPED / entry.INDEX).read_bytes()[:1500],
     ]
     first = next(iter(read_index((SHIPPED / entry.INDEX).read_bytes())[0].values()))
-    seeds.append(b"i" + write_index([first]))
+    claims = tuple(entry.Signature(f"ed25519:{n:064x}", f"{n:0128x}") for n in range(2))
+    seeds += [b"i" + write_index([first]), b"i" + write_index([replace(first, signatures=claims)])]
     for seed in seeds:
         (folder / hashlib.sha1(seed).hexdigest()).write_bytes(seed)
     options = [
         f"-max_total_time={seconds}",
         "-max_len=4096",
+        "-rss_limit_mb=0",  # the fuzzer itself grows by a gigabyte in ten million inputs
         f"-artifact_prefix={folder}/found-",
         "-print_final_stats=1",
     ]
