@@ -66,21 +66,24 @@ class Remote:
     def _take(self, system: Any, path: str, name: bytes) -> None:
         end = time.monotonic() + _LONGEST_WAIT
         _make_folder(system, path)
+        mine = name + time.strftime(" %Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode()
         while True:
             with suppress(FileExistsError):
                 system.invalidate_cache()
-                system.pipe_file(path, name + time.strftime(" %Y-%m-%dT%H:%M:%SZ", time.gmtime()).encode(),
-                                 mode="create")  # fmt: skip
-            with suppress(FileNotFoundError):  # somebody has just given it up
-                holder, _, since = bytes(system.cat_file(path)).partition(b" ")
-                if holder == name:
-                    return
-                if time.monotonic() > end:
-                    raise HubError(
-                        f"somebody else publishes at {self.address} since {since.decode('latin-1')!a}; if "
-                        f"that is long ago and nobody does, delete {LOCK} there"
-                    )
-                time.sleep(_PAUSE)
+                system.pipe_file(path, mine, mode="create")
+            try:
+                there = bytes(system.cat_file(path))
+            except FileNotFoundError:  # somebody has just given it up
+                there = b""
+            holder, _, since = there.partition(b" ")
+            if holder == name:
+                return
+            if time.monotonic() > end:
+                raise HubError(
+                    f"somebody else publishes at {self.address} since {ascii(since.decode('latin-1'))}; if "
+                    f"that is long ago and nobody does, delete {LOCK} there"
+                )
+            time.sleep(_PAUSE)
 
     def write(self, path: str, data: bytes, replace: bool = True) -> None:
         """Write a file whole; see `phasic.hub.transport.WritablePlace`.

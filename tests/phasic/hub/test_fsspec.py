@@ -256,3 +256,10 @@ def test_what_cannot_be_written_to_is_said(memory, monkeypatch):
     monkeypatch.setattr(type(memory), "pipe_file", refuse)
     with pytest.raises(HubError, match=r"cannot be written to.*PermissionError: read-only bucket"):
         publish(islands(), "memory://hub")
+
+
+def test_a_filesystem_that_forgets_what_it_was_given_is_not_waited_for_without_end(memory, monkeypatch):
+    monkeypatch.setattr(type(memory), "pipe_file", lambda self, path, data, **options: None)
+    monkeypatch.setattr(remote, "_LONGEST_WAIT", 0.02)
+    with pytest.raises(HubError, match="somebody else publishes"):
+        publish(islands(), "memory://hub")
