@@ -152,7 +152,7 @@ def _fill_bound(trace: Trace) -> int:
     from phasic.kernels.counting import count_fill
 
     most = int(memory_of_machine() / _BYTES_PER_ENTRY)
-    sizes = np.diff(trace.bounds.astype(np.int64))
+    sizes: NDArray[np.int64] = trace.bounds[1:].astype(np.int64) - trace.bounds[:-1]
     if (full := int((sizes * (sizes - 1) // 2).sum())) <= min(most, _UNCOUNTED):
         return full
     edges = trace.offsets, trace.targets, trace.order, trace.position, trace.bounds

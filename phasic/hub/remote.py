@@ -80,7 +80,7 @@ class Remote:
                 return
             if time.monotonic() > end:
                 raise HubError(
-                    f"somebody else publishes at {self.address} since {ascii(since.decode('latin-1'))}; if "
+                    f"somebody else publishes at {self.address} since {since.decode('latin-1')!a}; if "
                     f"that is long ago and nobody does, delete {LOCK} there"
                 )
             time.sleep(_PAUSE)
