@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from phasic.arrays import GraphArrays
 from phasic.hub import git, registry
 from phasic.hub.artefact import LARGEST
-from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index, write_index
+from phasic.hub.entry import INDEX, LARGEST_INDEX, MOST_SIGNATURES, Entry, read_index, write_index
 from phasic.hub.errors import HubError
 from phasic.hub.keys import SigningKey
 from phasic.hub.plan import artefact_of
@@ -158,13 +158,13 @@ def _joined(entries: dict[str, Entry], entry: Entry, at: str) -> Entry:
         raise HubError(f"{at} has this graph already, as {same.compute_id!r}")
     if there is None:
         return entry
-    new = {one.key: one for one in entry.signatures}
-    kept = [one for one in there.signatures if one.key not in new]
-    return (
-        there
-        if set(there.signatures) >= set(entry.signatures)
-        else replace(there, signatures=(*kept, *new.values()))
-    )
+    if set(there.signatures) >= set(entry.signatures):
+        return there
+    new = {one.key for one in entry.signatures}
+    joined = (*(one for one in there.signatures if one.key not in new), *entry.signatures)
+    if len(joined) > MOST_SIGNATURES:
+        raise HubError(f"{at} has {entry.compute_id!r} with as many signatures as are read")
+    return replace(there, signatures=joined)
 
 
 def git_author() -> str:

@@ -262,6 +262,17 @@ def test_a_signed_entry_is_published_and_signing_later_adds_to_it(tmp_path, made
     assert checking.check(root) == []
 
 
+def test_an_entry_never_gets_more_signatures_than_are_read(folder, entry, made, tmp_path):
+    many = tuple(Signature(f"ed25519:{n:064x}", "0" * 128) for n in range(MOST_SIGNATURES))
+    published(folder, replace(entry, signatures=many))
+    before = (folder / INDEX).read_bytes()
+    SigningKey.make(tmp_path / "mine")
+    options = {"id": "islands", "description": "Two islands", "author": "A <a@example.org>"}
+    with pytest.raises(HubError, match="as many signatures as are read"):
+        islands().push_cache(**options, registry=folder, sign=tmp_path / "mine")
+    assert (folder / INDEX).read_bytes() == before
+
+
 def test_only_what_recording_gives_is_countersigned(folder, made):
     from test_checking import replaced, swapped
 
