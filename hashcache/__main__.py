@@ -5,31 +5,44 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Container, Iterator, Sequence
 from typing import Any
 
 from hashcache.cache import Cache
-from hashcache.commands import exchanging, explaining, limits, trust, verifying
+from hashcache.commands import exchanging, explaining, limits, others, trust, verifying
 from hashcache.commands.importing import Refused
 from hashcache.commands.printing import complain, digest_of, say, size_of, table, time_of
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command; returns the exit status."""
-    options = _parser().parse_args(arguments)
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    parser, names = _parser()
+    try:
+        if given and not given[0].startswith("-") and given[0] not in names:
+            other = others.find(given[0])
+            if other is not None:
+                return int(other(given[1:]) or 0)
+        if not given or given[0] in ("-h", "--help"):
+            parser.epilog = f"commands of other packages: {', '.join(others.names()) or 'none'}"
+        return _run(parser.parse_args(given))
+    except Refused as refused:
+        complain(str(refused))
+        return 2
+
+
+def _run(options: argparse.Namespace) -> int:
     cache = trust.cache_of(options)
     command: Callable[[Cache, argparse.Namespace], int] = options.command
     try:
         return command(cache, options)
-    except Refused as refused:
-        complain(str(refused))
-        return 2
     except OSError as error:
         complain(f"the store at {cache.location} cannot be used: {error}")
         return 2
 
 
-def _parser() -> argparse.ArgumentParser:
+def _parser() -> tuple[argparse.ArgumentParser, Container[str]]:
+    """Return the parser, and the names of its commands."""
     parser = argparse.ArgumentParser(prog="hashcache", description="Look at stored results, and clear them.")
     common = argparse.ArgumentParser(add_help=False)
     common.add_argument(
@@ -55,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
     exchanging.add_commands(commands, common, chosen)
     clear = commands.add_parser("clear", parents=[common, chosen], help="delete stored results")
     clear.set_defaults(command=_clear)
-    return parser
+    return parser, commands.choices
 
 
 def _info(cache: Cache, options: argparse.Namespace) -> int:

@@ -64,7 +64,11 @@ def compute_graph_hash(graph: Graph | GraphArrays) -> GraphHash:
     True
     """
     arrays = graph if isinstance(graph, GraphArrays) else graph.arrays
-    vertices = canonical_order(arrays)
+    return hash_in_order(arrays, canonical_order(arrays))
+
+
+def hash_in_order(arrays: GraphArrays, vertices: Integers) -> GraphHash:
+    """Return the hash of a graph of which `canonical_order` is known already."""
     rank = ranks(vertices)
     sources = rank[np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))]
     targets = rank[arrays.targets]

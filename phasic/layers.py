@@ -7,11 +7,14 @@ know nothing of it, and `chosen_steps` gives a graph the ones that were asked fo
 from __future__ import annotations
 
 import functools
+import logging
 import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from hashcache import ConvertingCodec, HashCacheError, Layer
 from phasic import replay
@@ -20,6 +23,8 @@ from phasic.arrays import GraphArrays
 from phasic.order import ORDER_VERSION
 from phasic.program import Kind, NotCompiledError, Program, compile_callback
 from phasic.trace import Trace
+
+_log = logging.getLogger(__name__)
 
 GRAPH_FORMAT = 1
 TRACE_FORMAT = 1
@@ -88,10 +93,14 @@ raw_moments = MOMENTS.wrap(
 )
 
 
-def keep_trace(arrays: GraphArrays, trace: Trace, again: bool = False) -> None:
-    """Store what `record_trace` would return for a graph; once, unless `again`."""
-    if again or not record_trace.is_cached(arrays.offsets, arrays.targets):
-        record_trace.keep(trace, arrays.offsets, arrays.targets)
+def keep_trace(trace: Trace, again: bool = False) -> None:
+    """Store what `record_trace` would return for the graph of this trace; once, unless `again`."""
+    edges = trace.offsets, trace.targets.astype(np.int64)
+    try:
+        if again or not record_trace.is_cached(*edges):
+            record_trace.keep(trace, *edges)
+    except HashCacheError as error:  # the trace is there all the same
+        _log.warning("an elimination cannot be stored: %s", error)
 
 
 def forget_graph(callback: Any, initial: Any, parameters: Any, vectorized: bool) -> int:

@@ -1,4 +1,4 @@
-"""Progress of a long exploration, for people who watch: states, and states per second."""
+"""Progress of what takes long, for people who watch: how much is done, and how much per second."""
 
 from __future__ import annotations
 
@@ -10,9 +10,16 @@ _QUIET = 2.0  # seconds, before which nobody wonders
 
 
 class Progress:
-    """A bar by tqdm where somebody can see it, on a terminal or in a notebook; silent otherwise."""
+    """A bar by tqdm where somebody can see it, on a terminal or in a notebook; silent otherwise.
 
-    def __init__(self) -> None:
+    Parameters
+    ----------
+    what, unit : str
+        What is done, and what is counted.
+    """
+
+    def __init__(self, what: str = "exploring", unit: str = " states") -> None:
+        self._what, self._unit = what, unit
         self._bar: Any = None
         self._begin = time.perf_counter() + _QUIET
         self._known = 0
@@ -24,8 +31,8 @@ class Progress:
         if self._bar is not None:
             self._bar.close()
 
-    def show(self, explored: int, known: int) -> None:
-        """Tell that so many states are explored, of so many that are known by now."""
+    def show(self, done: int, known: int) -> None:
+        """Tell that so many are done, of so many that are known by now."""
         if self._bar is None:
             if time.perf_counter() < self._begin:
                 return
@@ -36,11 +43,13 @@ class Progress:
                 from tqdm.auto import tqdm  # type: ignore[import-untyped]
             except ImportError:
                 return
-            self._bar = tqdm(desc="exploring", unit=" states", dynamic_ncols=True, leave=False)
+            self._bar = tqdm(
+                desc=self._what, unit=self._unit, unit_scale=True, dynamic_ncols=True, leave=False
+            )
         if known != self._known:
             self._known = known
             self._bar.total = known
-        self._bar.update(explored - self._bar.n)
+        self._bar.update(done - self._bar.n)
 
 
 def is_watched() -> bool:

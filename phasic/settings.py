@@ -43,6 +43,10 @@ class Settings:
     registry : tuple of str or None
         Addresses of the registries of the model hub that were set; None is ``PHASIC_REGISTRY``, else the
         one that comes with the package.
+    trusted_keys : tuple of str or None
+        Keys of publishers, or files that list them, that were set; None is the user's own list.
+    require_signatures : bool
+        Whether only what somebody who is trusted has signed is taken from the hub.
     """
 
     cache_graph: bool = False
@@ -50,6 +54,8 @@ class Settings:
     cache_moments: bool = False
     cache_dir: str | os.PathLike[str] | None = None
     registry: tuple[str, ...] | None = None
+    trusted_keys: tuple[str, ...] | None = None
+    require_signatures: bool = False
 
     @property
     def graph_cache(self) -> bool:
@@ -103,6 +109,10 @@ def configure(**settings: Any) -> Configured:
     registry : path, str or list of them
         Registries of the model hub, asked in this order: directories, URLs, or ``builtin``, the one that
         comes with the package.
+    trusted_keys : list of str, or path
+        Public keys of publishers as ``ed25519:...``, files that list them, or both.
+    require_signatures : bool
+        Take only what somebody who is trusted has signed from the model hub, or what comes with the package.
     verbose : bool
         Say what is computed and why, as ``hashcache.verbose``.
     **settings
@@ -133,6 +143,8 @@ def configure(**settings: Any) -> Configured:
                 raise OptionError(f"cache_dir is {value!r}; pass the path of a directory")
         elif name == "registry":
             named[name] = _addresses(value)
+        elif name == "trusted_keys":
+            named[name] = _keys(value)
         elif name in known and not isinstance(value, bool):
             raise OptionError(f"{name} is {value!r}; pass True or False")
     for name in sorted(named.keys() & _ELSEWHERE.keys()):
@@ -144,6 +156,13 @@ def _addresses(value: Any) -> tuple[str, ...]:
     several = value if isinstance(value, list | tuple) else [value]
     if not several or not all(isinstance(one, str | os.PathLike) and os.fspath(one) for one in several):
         raise OptionError(f"registry is {value!r}; pass the address of a registry, or a list of them")
+    return tuple(os.fsdecode(one) for one in several)
+
+
+def _keys(value: Any) -> tuple[str, ...]:
+    several = value if isinstance(value, list | tuple) else [value]
+    if not all(isinstance(one, str | os.PathLike) and os.fspath(one) for one in several):
+        raise OptionError(f"trusted_keys is {value!r}; pass keys as 'ed25519:...', or files that list them")
     return tuple(os.fsdecode(one) for one in several)
 
 

@@ -38,7 +38,7 @@ class Sharing(ABC):
     def param_length(self) -> int:
         """Return the length of theta."""
 
-    def pull_cache(self, force: bool = False) -> bool:
+    def pull_cache(self, force: bool = False, *, recompute: bool = False) -> bool:
         """Return whether somebody published the elimination of this graph, and use it from now on.
 
         The registries are those of ``phasic.configure(registry=...)``. Where the publisher numbers the
@@ -49,11 +49,14 @@ class Sharing(ABC):
         ----------
         force : bool
             Ask the registries even if it was pulled before.
+        recompute : bool
+            Record the elimination here as well, and take what was published only if it is the same.
 
         Returns
         -------
         bool
-            False if no registry has it or none can be reached, which is warned of once. Also if the publisher
+            False if no registry has it, none can be reached, or what was published is not what it has to
+            be, which is warned of once. Also if the publisher
             numbers the vertices otherwise and this graph has ``cache_moments=True``: another order can change
             the last digit, and what is stored is what would be computed.
 
@@ -65,13 +68,13 @@ class Sharing(ABC):
         """
         from phasic.hub.pulling import pull
 
-        plan = pull(self.arrays, force)
+        plan = pull(self.arrays, force, recompute)
         if plan is None:
             return False
         if plan.is_own:
             from phasic import layers
 
-            layers.keep_trace(self.arrays, plan.trace, force)
+            layers.keep_trace(plan.trace, force)
         elif self.cache_moments:
             _log.info("the publisher numbers vertices otherwise, and moments that are stored are to be exact")
             return False
@@ -91,6 +94,7 @@ class Sharing(ABC):
         author: str | None = None,
         registry: str | os.PathLike[str] | None = None,
         registry_repo: str | os.PathLike[str] | None = None,
+        sign: bool | str | os.PathLike[str] = False,
         dry_run: bool = False,
     ) -> str:
         """Record the elimination of this graph, publish it, and return its entry as JSON.
@@ -113,16 +117,19 @@ class Sharing(ABC):
             Where to publish: a directory, or a git repository. Default: the first one configured.
         registry_repo : path, optional
             Another name of `registry`.
+        sign : bool or path
+            Sign the entry by your key, as ``python -m hashcache hub key new`` makes it, or by that in a file.
         dry_run : bool
             Only return the entry: nothing is written or sent.
 
         Raises
         ------
         HubError
-            The entry is not as it has to be, the registry cannot be written to, or has another artefact
-            or entry under this name. Then it is as it was.
+            The entry is not as it has to be, there is no key to sign with, or the registry cannot be written
+            to or has another artefact or entry under this name. Then it is as it was.
         """
         from phasic.hub import publishing
+        from phasic.hub.keys import signing_key
 
         metadata = {"domain": domain, "model_type": model_type, "tags": None if tags is None else list(tags)}
         prepared = publishing.prepare(
@@ -132,6 +139,7 @@ class Sharing(ABC):
             author=author,
             license=license,
             param_length=self.param_length(),
+            key=signing_key(sign),
             **metadata,
         )
         told = ""

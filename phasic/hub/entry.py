@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from phasic.hub.artefact import LARGEST
 from phasic.hub.errors import HubError
@@ -17,6 +18,9 @@ SCHEMA = 1
 REVISION = 3
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,99}")
 _HASH = re.compile("[0-9a-f]{64}")
+_KEY = re.compile("ed25519:[0-9a-f]{64}")
+_SIGNATURE = re.compile("[0-9a-f]{128}")
+MOST_SIGNATURES = 10
 # Revision 2 has no list of artefacts of single components, and that of revision 3 is empty so far.
 _ARTEFACTS = {2: {"parent"}, 3: {"parent", "scc"}}
 _LONGEST = {"description": 2000, "author": 300, "license": 100, "domain": 100, "model_type": 100}
@@ -27,6 +31,21 @@ _MOST_TAGS = 50
 
 class EntryError(HubError, ValueError):
     """An entry of a registry is not as it has to be."""
+
+
+class Signature(NamedTuple):
+    """That whoever has a key has signed an entry; whether it is true, `phasic.hub.signatures` tells.
+
+    Attributes
+    ----------
+    key : str
+        Public key, ``ed25519:`` and 64 digits.
+    signature : str
+        128 digits.
+    """
+
+    key: str
+    signature: str
 
 
 @dataclass(frozen=True)
@@ -45,6 +64,8 @@ class Entry:
         ``description``, ``author``, ``license``, ``vertices``, ``param_length``, and if they were given
         ``domain``, ``model_type`` and ``tags``.
     format_revision : int
+    signatures : tuple of Signature
+        Claims of publishers; most entries have none.
     """
 
     compute_id: str
@@ -53,6 +74,7 @@ class Entry:
     size_bytes: int
     metadata: Mapping[str, Any]
     format_revision: int = REVISION
+    signatures: tuple[Signature, ...] = ()
 
     @property
     def path(self) -> str:
@@ -71,7 +93,8 @@ class Entry:
         _require(
             bool(_ID.fullmatch(compute_id)), f"an id is up to 100 letters, digits, _ - . not {compute_id!r}"
         )
-        entry = _fields(content, "the entry", {"graph_hash", "format_revision", "artifacts", "metadata"})
+        needed = {"graph_hash", "format_revision", "artifacts", "metadata"}
+        entry = _fields(content, "the entry", needed, needed | {"signatures"})
         revision, graph_hash = entry["format_revision"], entry["graph_hash"]
         _require(
             type(revision) is int and revision in _ARTEFACTS,
@@ -86,7 +109,12 @@ class Entry:
         size = parent["size_bytes"]
         _require(type(size) is int and 0 < size <= LARGEST, f"size_bytes is not from 1 to {LARGEST}")
         metadata = _metadata(entry["metadata"])
-        return cls(compute_id, graph_hash, parent["sha256"], size, metadata, revision)
+        signatures = _signatures(entry["signatures"]) if "signatures" in entry else ()
+        return cls(compute_id, graph_hash, parent["sha256"], size, metadata, revision, signatures)
+
+    def is_of(self, data: bytes) -> bool:
+        """Return whether these bytes are the artefact, by their number and their SHA-256."""
+        return len(data) == self.size_bytes and hashlib.sha256(data).hexdigest() == self.sha256
 
     def content(self) -> dict[str, Any]:
         """Return the entry as a registry holds it."""
@@ -97,6 +125,7 @@ class Entry:
             "format_revision": self.format_revision,
             "artifacts": {"parent": parent, **scc},
             "metadata": dict(self.metadata),
+            **({"signatures": [one._asdict() for one in self.signatures]} if self.signatures else {}),
         }
 
     def to_json(self) -> str:
@@ -172,6 +201,26 @@ def _metadata(content: object) -> dict[str, Any]:
         f"tags is no list of up to {_MOST_TAGS} words",
     )
     return metadata
+
+
+def _signatures(content: object) -> tuple[Signature, ...]:
+    _require(
+        isinstance(content, list) and 0 < len(content) <= MOST_SIGNATURES,
+        f"signatures is no list of up to {MOST_SIGNATURES}",
+    )
+    assert isinstance(content, list)
+    found = []
+    for one in content:
+        fields = _fields(one, "a signature", {"key", "signature"})
+        key, signature = fields["key"], fields["signature"]
+        _require(isinstance(key, str) and bool(_KEY.fullmatch(key)), "a key is not ed25519: and 64 digits")
+        _require(
+            isinstance(signature, str) and bool(_SIGNATURE.fullmatch(signature)),
+            "a signature is not 128 hexadecimal digits",
+        )
+        found.append(Signature(key, signature))
+    _require(len({one.key for one in found}) == len(found), "it is signed by one key twice")
+    return tuple(found)
 
 
 def _fields(content: object, what: str, needed: set[str], known: set[str] | None = None) -> dict[str, Any]:

@@ -17,5 +17,16 @@ class UnreachableError(HubError, OSError):
     """A registry cannot be read, now or at all."""
 
 
+class SignatureError(HubError):
+    """A signature is wrong, nobody's who is trusted, or missing where there has to be one."""
+
+
 class HubWarning(UserWarning):
     """A registry was passed over, and why; what was asked for is computed here instead."""
+
+
+def within(data: bytes, largest: int, path: str, address: str) -> bytes:
+    """Return the data if there are not too many, else raise UnreachableError."""
+    if len(data) > largest:
+        raise UnreachableError(f"{path} of {address} has more than {largest} bytes; none of it is used")
+    return data

@@ -12,10 +12,13 @@ _PARTIAL = ".partial"
 _ABANDONED = 3600.0  # seconds after which whoever wrote a partial file is taken for dead
 
 
-def write_whole(path: Path, data: bytes, mode: int = 0o644, durable: bool = True) -> None:
+def write_whole(
+    path: Path, data: bytes, mode: int = 0o644, durable: bool = True, replace: bool = True
+) -> None:
     """Write a file so that whoever looks sees what was there before or all of this.
 
-    If `durable`, that holds after a failure of power too, which takes the time that the disk takes.
+    If `durable`, that holds after a failure of power too, which takes the time that the disk takes. Unless
+    `replace`, a file that is there already is an error.
 
     Raises
     ------
@@ -30,7 +33,11 @@ def write_whole(path: Path, data: bytes, mode: int = 0o644, durable: bool = True
                 file.flush()
                 os.fsync(handle)
         os.chmod(partial, mode)
-        os.replace(partial, path)
+        if replace:
+            os.replace(partial, path)
+        else:
+            os.link(partial, path)
+            os.unlink(partial)
     except BaseException:
         with suppress(OSError):
             os.unlink(partial)

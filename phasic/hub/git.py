@@ -12,9 +12,10 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from phasic.hub.arriving import Arriving
+from phasic.hub.directory import Directory
 from phasic.hub.entry import INDEX
 from phasic.hub.errors import HubError, UnreachableError
-from phasic.hub.transport import Directory
 
 if TYPE_CHECKING:
     from phasic.hub.publishing import Prepared
@@ -43,7 +44,7 @@ class Clone:
         self.address = address
         self._clone: Directory | None = None
 
-    def read(self, path: str, largest: int) -> bytes | None:
+    def read(self, path: str, largest: int, arriving: Arriving | None = None) -> bytes | None:
         """Return the content of a file; see `phasic.hub.transport.Place`."""
         if self._clone is None:
             folder = tempfile.mkdtemp(prefix="phasic-hub-")
@@ -84,10 +85,12 @@ def publish(address: str, prepared: Prepared) -> str:
 
     entry = prepared.entry
     branch = f"publish/{entry.compute_id}-{entry.graph_hash[:8]}"
+    if entry.signatures:  # which may be added later
+        branch += f"-{entry.signatures[-1].signature[:8]}"
     with tempfile.TemporaryDirectory(prefix="phasic-hub-") as name:
         root = Path(name)
         clone(address, root)
-        publish_to(root, prepared)
+        publish_to(Directory(root, address), prepared)
         _run(["git", "add", "--", INDEX, entry.path], root)
         if not _run(["git", "diff", "--cached", "--name-only"], root):
             return ""

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from phasic.arrays import GraphArrays
+from phasic.arrays import GraphArrays, Integers
 from phasic.errors import PhasicError
 from phasic.hash import canonical_order, compute_graph_hash, ranks
 from phasic.hub.artefact import Artefact
@@ -16,6 +16,7 @@ from phasic.order import ORDER_VERSION
 from phasic.trace import Indices, Offsets, Trace
 
 _BYTES_PER_ENTRY = 24  # a column and a number, above and below the diagonal
+_UNCOUNTED = 1 << 26  # entries, for which there is always room
 
 
 class Plan(NamedTuple):
@@ -49,13 +50,20 @@ def artefact_of(arrays: GraphArrays) -> Artefact:
     )
 
 
-def plan_of(artefact: Artefact, arrays: GraphArrays) -> Plan:
+def plan_of(artefact: Artefact, arrays: GraphArrays, canonical: Integers | None = None) -> Plan:
     """Return the trace of a graph that follows from an artefact, whoever made that.
 
     Vertices are told by their states, so the graph may number them otherwise than the publisher did.
     The edges are compared one by one, the components found anew, and the fill pattern is derived: what
     is left to the artefact is in which order the vertices of a component are eliminated, and any order
     gives the same numbers.
+
+    Parameters
+    ----------
+    artefact : Artefact
+    arrays : GraphArrays
+    canonical : int64[n], optional
+        What `phasic.hash.canonical_order` says of the graph, if it is known already.
 
     Raises
     ------
@@ -65,7 +73,8 @@ def plan_of(artefact: Artefact, arrays: GraphArrays) -> Plan:
     n = arrays.n_vertices
     if artefact.degrees.size != n or artefact.targets.size != arrays.targets.size:
         raise ArtefactError("the artefact is of a graph with other numbers of vertices or edges")
-    here = canonical_order(arrays)[artefact.ranks]  # the vertex of this graph that each of the artefact is
+    canonical = canonical_order(arrays) if canonical is None else canonical
+    here = canonical[artefact.ranks]  # the vertex of this graph that each of the artefact is
     is_alike = (
         np.array_equal(here, np.arange(n))
         and np.array_equal(artefact.offsets, arrays.offsets)
@@ -109,7 +118,17 @@ def completed(offsets: Offsets, targets: Indices, order: Indices, bounds: Indice
         *(lower_offsets, lower, upper_offsets, upper),
     )
     lower, upper = lower[: lower_offsets[-1]].copy(), upper[: upper_offsets[-1]].copy()
-    return Trace(offsets, targets, order, bounds, lower_offsets, lower, upper_offsets, upper)
+    # The pattern was derived here, and the rest is checked: once is enough.
+    return Trace.recorded(
+        offsets=plain.offsets,
+        targets=plain.targets,
+        order=plain.order,
+        bounds=plain.bounds,
+        lower_offsets=lower_offsets,
+        lower_columns=lower,
+        upper_offsets=upper_offsets,
+        upper_columns=upper,
+    )
 
 
 def _check_components(trace: Trace) -> None:
@@ -124,11 +143,18 @@ def _check_components(trace: Trace) -> None:
 
 
 def _fill_bound(trace: Trace) -> int:
-    """Return how many entries the factors have at most on either side of the diagonal."""
+    """Return how many entries the factors have at most on either side of the diagonal.
+
+    To count them takes as long as to find them, so where components are small enough to be full, that is
+    the bound: pages that the pattern does not reach are never touched.
+    """
     from phasic.elimination import memory_of_machine
     from phasic.kernels.counting import count_fill
 
     most = int(memory_of_machine() / _BYTES_PER_ENTRY)
+    sizes: NDArray[np.int64] = trace.bounds[1:].astype(np.int64) - trace.bounds[:-1]
+    if (full := int((sizes * (sizes - 1) // 2).sum())) <= min(most, _UNCOUNTED):
+        return full
     edges = trace.offsets, trace.targets, trace.order, trace.position, trace.bounds
     count = int(count_fill(*edges, most))
     if count > most:

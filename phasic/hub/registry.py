@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import sys
 import warnings
 from collections.abc import Iterator, Sequence
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from phasic import settings
+from phasic.hub import keys, signatures
+from phasic.hub.arriving import arriving
 from phasic.hub.artefact import Artefact
 from phasic.hub.entry import INDEX, LARGEST_INDEX, Entry, read_index
-from phasic.hub.errors import ArtefactError, HubError, HubWarning, UnreachableError
+from phasic.hub.errors import ArtefactError, HubError, HubWarning, SignatureError, UnreachableError
 from phasic.hub.transport import BUILTIN, Place, place_of
 
 _log = logging.getLogger(__name__)
@@ -51,12 +53,26 @@ class Registry:
             _log.warning("an entry of %s is passed over: %s", self.place.address, complaint)
         return entries
 
+    def may_have(self, n_vertices: int) -> bool:
+        """Return whether any graph of this size is published; often that settles it."""
+        return any(entry.metadata["vertices"] == n_vertices for entry in self.entries.values())
+
     def find(self, graph_hash: str) -> Entry | None:
         """Return the entry of a graph."""
         return next((entry for entry in self.entries.values() if entry.graph_hash == graph_hash), None)
 
-    def fetch(self, entry: Entry) -> tuple[Artefact, bytes]:
+    def fetch(
+        self, entry: Entry, folder: Path | None = None, kept: bytes | None = None
+    ) -> tuple[Artefact, bytes]:
         """Return the artefact of an entry, and its bytes, which were compared with the entry first.
+
+        Parameters
+        ----------
+        entry : Entry
+        folder : Path, optional
+            Where what has arrived is kept if the rest does not come.
+        kept : bytes, optional
+            What was fetched before; if it is still what the entry says, nothing is fetched.
 
         Raises
         ------
@@ -64,10 +80,18 @@ class Registry:
             It cannot be read, or is not what the entry says.
         """
         name = f"the artefact of {entry.compute_id} at {self.place.address}"
-        data = self.place.read(entry.path, entry.size_bytes)
+        if self.place.address != BUILTIN:  # which came with the code that would verify it
+            signatures.require(entry)
+        data = kept
+        if kept is None or not entry.is_of(kept):
+            with arriving(folder, entry.sha256, entry.size_bytes) as coming:
+                data = self.place.read(entry.path, entry.size_bytes, coming)
+                if data is not None and not entry.is_of(data) and coming.is_joined:
+                    coming.restart()  # the parts are not of one whole
+                    data = self.place.read(entry.path, entry.size_bytes, coming)
         if data is None:
             raise UnreachableError(f"{name} is not there")
-        if len(data) != entry.size_bytes or hashlib.sha256(data).hexdigest() != entry.sha256:
+        if not entry.is_of(data):
             raise ArtefactError(f"{name} is not the one that was published: its SHA-256 differs")
         artefact = Artefact.from_bytes(data)
         if artefact.graph_hash != entry.graph_hash:
@@ -144,7 +168,8 @@ def list_computes(
     list of dict
         ``compute_id``, ``graph_hash``, ``format_revision``, ``size_bytes``, ``description``, ``author``,
         ``license``, ``vertices``, ``param_length``; ``domain``, ``model_type`` and ``tags`` where the
-        publisher gave them; and ``registry``, the address. Of several with one id the first is listed,
+        publisher gave them; ``signed_by``, the keys of a signed one, if `cryptography` is installed to tell;
+        and ``registry``, the address. Of several with one id the first is listed,
         and a registry that cannot be read is passed over with one warning.
 
     Examples
@@ -157,6 +182,8 @@ def list_computes(
     for registry in readable():
         for entry in registry.entries.values():
             known = {**entry.described(), "registry": registry.place.address}
+            if entry.signatures and not _add_signers(known, entry):
+                continue
             if (
                 domain in (None, known.get("domain"))
                 and model_type in (None, known.get("model_type"))
@@ -164,3 +191,14 @@ def list_computes(
             ):
                 found.setdefault(entry.compute_id, known)
     return list(found.values())
+
+
+def _add_signers(known: dict[str, Any], entry: Entry) -> bool:
+    """Say by whom an entry is signed; False if by nobody who is named, so that it is of no use."""
+    if keys.can_verify():
+        try:
+            known["signed_by"] = signatures.signers(entry)
+        except SignatureError as error:
+            _log.warning("an entry of %s is passed over: %s", known["registry"], error)
+            return False
+    return True

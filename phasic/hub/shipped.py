@@ -8,6 +8,7 @@ from pathlib import Path
 
 from phasic import models
 from phasic.graph import Graph
+from phasic.hub.directory import Directory
 from phasic.hub.publishing import Prepared, prepare, publish_to
 from phasic.initial import Callback
 
@@ -57,7 +58,7 @@ def prepared() -> Iterator[Prepared]:
 def write(root: Path) -> None:
     """Write the registry into a directory."""
     for entry in prepared():
-        publish_to(root, entry)
+        publish_to(Directory(root), entry)
 
 
 def _prepared(

@@ -13,6 +13,7 @@ import phasic
 from phasic import Graph, HubError, HubWarning, list_computes, models
 from phasic.hub import git
 from phasic.hub.entry import INDEX
+from phasic.hub.keys import SigningKey
 
 GITHUB = "https://github.com/owner/traces"
 
@@ -151,3 +152,18 @@ def test_without_git_that_is_said(bare, monkeypatch, tmp_path):
 )
 def test_a_repository_is_known_by_its_address(address, expected):
     assert git.is_repository(address) is expected
+
+
+def test_a_signature_that_is_added_later_gets_a_branch_of_its_own(bare, tmp_path):
+    pytest.importorskip("cryptography")
+    SigningKey.make(tmp_path / "key")
+    options = {"id": "islands", "description": "Two islands", "author": "A <a@example.org>"}
+    branch = islands().push_cache(**options, registry=str(bare), sign=tmp_path / "key")
+    entry = json.loads(run(bare, "show", f"{branch}:{INDEX}"))["computes"]["islands"]
+    assert len(entry["signatures"]) == 1
+    run(bare, "update-ref", "refs/heads/main", branch)
+    SigningKey.make(tmp_path / "new")
+    second = islands().push_cache(**options, registry=str(bare), sign=tmp_path / "new")
+    assert second != branch
+    entry = json.loads(run(bare, "show", f"{second}:{INDEX}"))["computes"]["islands"]
+    assert len(entry["signatures"]) == 2
