@@ -36,6 +36,7 @@ from phasic.errors import (
 from phasic.graph import Graph
 from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import StateIndexer
+from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
 from phasic.properties import Property, PropertySet
@@ -59,6 +60,7 @@ __all__ = [
     "OptionError",
     "OutOfRangeError",
     "ParameterError",
+    "PhaseTypeFit",
     "PhasicError",
     "Property",
     "PropertySet",
@@ -71,6 +73,7 @@ __all__ = [
     "clear_jax_cache",
     "clear_model_cache",
     "configure",
+    "fit_phase_type",
     "get_all_cache_stats",
     "get_config",
     "get_graph_cache_stats",

@@ -17,6 +17,7 @@ from phasic.building import Builder
 from phasic.description import Description
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.inference.graph import Inference
+from phasic.inference.graph_chains import Chains
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
@@ -40,6 +41,7 @@ class Graph(
     Occupancy,
     Samples,
     Inference,
+    Chains,
     Pictures,
     Sharing,
 ):

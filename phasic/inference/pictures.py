@@ -133,3 +133,7 @@ class Pictures(ABC):
         if save_path is not None:
             figure.savefig(save_path)
         return figure
+
+
+class FitPictures:
+    pass

@@ -142,6 +142,16 @@ class Problem:
             self._likelihoods.append(self._new_likelihood())
         return self._evaluated(self._likelihoods[0], free, gradient)
 
+    def terms(self, free: Floats) -> list[Floats]:
+        """Return the logarithm of what every observation is worth, float64[n] for each part."""
+        weights = self.arrays.weights(self.theta(free))
+        question = Question(self.trace, weights, self.arrays.alpha, self.arrays.discrete)
+        return [question.logarithm("pdf", self.times)]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what a copy needs in another process: not what was prepared here."""
+        return {**self.__dict__, "_likelihoods": []}
+
     def _new_likelihood(self) -> Likelihood:
         return Likelihood(self.trace, self.arrays.alpha, self.times, self.arrays.discrete)
 
