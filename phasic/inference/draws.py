@@ -13,6 +13,9 @@ from phasic.inference.pictures import Pictures
 from phasic.inference.posterior import Posterior
 from phasic.inference.summaries import Summaries
 
+_R_HAT = 1.01
+_ESS = 100  # for each chain, so that R-hat and quantiles mean something
+
 
 class Draws(Summaries, Pictures):
     """Numbers and pictures of chains of draws."""
@@ -40,31 +43,23 @@ class Draws(Summaries, Pictures):
         return found.reshape(-1, found.shape[-1])
 
     @property
-    def _x(self) -> Floats:
-        return (self._optimum.x + self._u @ self._root.T).reshape(-1, self._optimum.x.size)
-
-    @property
     def particles_unconstrained(self) -> Floats:
         """Free parameters of the draws before the transforms, float64[n, f]."""
-        return self._x
-
-    @property
-    def history(self) -> list[Floats]:
-        """Draws of all chains, the warm-up first, float64[n_chains, p] each."""
-        both = self._theta(np.concatenate([self._warm_up, self._u], axis=1))
-        return list(both.swapaxes(0, 1))
+        return self._x.copy()
 
     @property
     def history_unconstrained(self) -> list[Floats]:
-        """The same before the transforms, float64[n_chains, f] each."""
-        both = self._optimum.x + np.concatenate([self._warm_up, self._u], axis=1) @ self._root.T
-        return list(both.swapaxes(0, 1))
+        """What `history` was made of: free parameters before the transforms, float64[n_chains, f] each."""
+        both = np.concatenate([self._warm_up, self._u], axis=1)
+        return list((self._optimum.x + both @ self._root.T).swapaxes(0, 1))
 
-    @property
-    def log_density(self) -> Floats:
-        """Mean over chains of the logarithm of the posterior density, up to a constant, at each draw."""
-        parts = [each["lp"] for each in (self._warm_up_statistics, self._statistics)]
-        return np.asarray(np.concatenate(parts, axis=1).mean(axis=0))
+    def _remember(self) -> None:
+        """Set what summaries and pictures look at: all chains together, the warm-up first in `history`."""
+        self._x = (self._optimum.x + self._u @ self._root.T).reshape(-1, self._optimum.x.size)
+        both = self._theta(np.concatenate([self._warm_up, self._u], axis=1))
+        self.history = list(both.swapaxes(0, 1))
+        levels = [each["lp"] for each in (self._warm_up_statistics, self._statistics)]
+        self.log_density = np.asarray(np.concatenate(levels, axis=1).mean(axis=0))
 
     @property
     def theta_mean(self) -> Floats:
@@ -109,26 +104,54 @@ class Draws(Summaries, Pictures):
         found = super().get_results()
         return {**found, "samples": self.samples, "r_hat": self.r_hat, "ess": self.ess}
 
+    def summary(self, ci_method: str = "hpd", ci_level: float = 0.95) -> None:
+        """Print a table of parameters, whether chains agree, and what draws are worth."""
+        import sys
+
+        super().summary(ci_method, ci_level)
+        lines = [f"{self._u.shape[0]} chains of {self._u.shape[1]} draws"]
+        for i, (disagree, worth) in enumerate(zip(self.r_hat, self.ess, strict=True)):
+            if i not in self.posterior.problem.fixed:
+                lines.append(f"theta[{i}]: R-hat {disagree:.3f}, {worth:.0f} effective draws")
+        if self.n_divergent:
+            lines.append(f"{self.n_divergent} draws diverged; ask for a target_accept nearer to 1")
+        sys.stdout.write("\n".join(lines) + "\n")
+
+    def analyze_trace(
+        self, burnin: int | None = None, verbose: bool = True, return_dict: bool = False
+    ) -> dict[str, Any] | None:
+        """Print whether chains agree, and return it if asked for; `burnin` draws more are left out."""
+        import sys
+
+        import arviz
+
+        kept = np.moveaxis(self.samples[:, burnin or 0 :], -1, 0)
+        free = [group[0] for group in self.posterior.problem.free]
+        r_hat = [float(arviz.rhat(kept[i])) for i in free]
+        ess = [float(arviz.ess(kept[i])) for i in free]
+        issues, suggestions = [], {}
+        if not max(r_hat) < _R_HAT:
+            issues.append(f"chains disagree: R-hat is {max(r_hat):.3f}")
+            suggestions["burn_in"] = 2 * self._warm_up.shape[1]
+        if not min(ess) > _ESS * kept.shape[1]:
+            issues.append(f"draws are worth {min(ess):.0f} independent ones only")
+            suggestions["n_samples"] = 2 * self._u.shape[1]
+        if self.n_divergent:
+            issues.append(f"{self.n_divergent} draws diverged")
+            suggestions["target_accept"] = 0.95
+        if verbose:
+            lines = issues + [f"try {name}={value}" for name, value in suggestions.items()]
+            sys.stdout.write("\n".join(lines or ["chains agree"]) + "\n")
+        found = {"converged": not issues, "r_hat": r_hat, "ess": ess, "issues": issues}
+        return {**found, "suggestions": suggestions} if return_dict else None
+
     def to_inference_data(
         self, log_likelihood: bool = True, predictive: int = 100, seed: int | None = 0
     ) -> Any:
-        """Return the draws as an ArviZ ``InferenceData``.
+        """Return the draws as an ArviZ ``InferenceData``, with the warm-up and what the sampler said of each.
 
-        Parameters
-        ----------
-        log_likelihood : bool
-            With the log-likelihood of each observation at each draw, which ``arviz.loo`` needs.
-        predictive : int
-            For how many draws of each chain to simulate data like those observed, for ``arviz.plot_ppc``.
-            None are for censored, truncated or rewarded observations.
-        seed : int, optional
-            Of what is simulated.
-
-        Returns
-        -------
-        arviz.InferenceData
-            Groups ``posterior``, ``sample_stats``, ``observed_data``, those asked for, and of the warm-up
-            ``warmup_posterior`` and ``warmup_sample_stats``.
+        Arguments as for the particles of `Graph.svgd`. There are the groups ``sample_stats``,
+        ``warmup_posterior`` and ``warmup_sample_stats`` more.
         """
         x = self._optimum.x + self._u @ self._root.T
         found = inference_data(

@@ -39,6 +39,10 @@ class MCMC(Draws):
     r_hat, ess : float64[p]
         How far chains disagree (1 where they do not), and how many independent draws they are worth; not
         a number for a fixed parameter.
+    history : list of float64[n_chains, p]
+        Draws of all chains at each step, the warm-up first.
+    log_density : float64[steps]
+        Mean over chains of the logarithm of the posterior density, up to a constant, at each step.
     n_divergent : int
         Draws after the warm-up at which the sampler met a place that it could not follow.
     is_interrupted : bool
@@ -97,10 +101,10 @@ class MCMC(Draws):
 
     def _around(self, seed: int) -> Floats:
         """Return a place where the density is not zero, float64[f]."""
-        random = np.random.default_rng(seed)
+        random, posterior = np.random.default_rng(seed), self._own_posterior()
         for k in range(_TRIES):
             u = 0.8**k * _SPREAD * random.standard_normal(self._optimum.x.size)
-            if np.isfinite(self._at(u, self.posterior)[0]):
+            if np.isfinite(self._at(u, posterior)[0]):
                 return u
         return np.zeros(self._optimum.x.size)
 
@@ -113,6 +117,12 @@ class MCMC(Draws):
                 f"rows of them"
             )
         return self.posterior.problem.chosen(given)
+
+    def _own_posterior(self) -> Posterior:
+        """Return a posterior that one thread has for itself."""
+        posterior = copy(self.posterior)
+        posterior.problem = copy(self.posterior.problem)
+        return posterior
 
     def _at(self, u: Floats, posterior: Posterior) -> tuple[float, Floats]:
         """Return the log-density in round coordinates, and its derivatives."""
@@ -128,8 +138,7 @@ class MCMC(Draws):
         refused: list[str] = []
 
         def density() -> Callable[[Floats], tuple[float, Floats]]:
-            posterior = copy(self.posterior)
-            posterior.problem = copy(self.posterior.problem)  # with what one thread needs for itself
+            posterior = self._own_posterior()
 
             def at(u: Floats) -> tuple[float, Floats]:
                 try:
@@ -190,6 +199,7 @@ class MCMC(Draws):
         self._warm_up = trace.warmup_posterior["u"].to_numpy()
         self._statistics = _statistics(trace.sample_stats, self._optimum.value, self.thin)
         self._warm_up_statistics = _statistics(trace.warmup_sample_stats, self._optimum.value, 1)
+        self._remember()
 
 
 _NAMES = {

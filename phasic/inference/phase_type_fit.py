@@ -15,8 +15,8 @@ from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError
 from phasic.inference import structures
 from phasic.inference.expectation_maximisation import Climb, climb, start
+from phasic.inference.fit_pictures import FitPictures
 from phasic.inference.path_statistics import Schedule
-from phasic.inference.pictures import FitPictures
 from phasic.inference.structures import Phases, Structure
 from phasic.observations import Observations
 
