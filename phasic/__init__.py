@@ -39,6 +39,7 @@ from phasic.indexer import StateIndexer
 from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
 from phasic.initial import with_ipv
 from phasic.logs import set_log_level
+from phasic.observations import Observations
 from phasic.properties import Property, PropertySet
 from phasic.settings import configure, get_config, reset_config
 from phasic.vertex import Edge, Vertex
@@ -57,6 +58,7 @@ __all__ = [
     "GraphError",
     "HubError",
     "HubWarning",
+    "Observations",
     "OptionError",
     "OutOfRangeError",
     "ParameterError",

@@ -18,6 +18,7 @@ from phasic.description import Description
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.inference.graph import Inference
 from phasic.inference.graph_chains import Chains
+from phasic.inference.graph_outcomes import OutcomeMatching
 from phasic.initial import Callback, check_probabilities, undecorated
 from phasic.occupancy import Occupancy
 from phasic.plots import Pictures
@@ -42,6 +43,7 @@ class Graph(
     Samples,
     Inference,
     Chains,
+    OutcomeMatching,
     Pictures,
     Sharing,
 ):

@@ -60,7 +60,10 @@ class Observations:
     def _check(self) -> None:
         low, high, entry = self.low, self.high, self.entry
         for bad, what in (
-            (np.isnan(low) | np.isnan(high) | np.isnan(entry), "observations are finite times >= 0; leave out what is missing"),
+            (
+                np.isnan(low) | np.isnan(high) | np.isnan(entry),
+                "observations are finite times >= 0; leave out what is missing",
+            ),
             ((low == high) & ~(np.isfinite(low) & (low >= 0.0)), "observations are finite times >= 0"),
             ((low != high) & (low < 0.0) & (low != -np.inf), "pass times >= 0, or -inf for none"),
             (low > high, "the first end of an interval comes after the last"),

@@ -54,7 +54,9 @@ def inference_data(
         count = min(predictive, x.shape[1])
         if count > 0:
             chosen = np.unique(np.linspace(0, x.shape[1] - 1, count).astype(np.int64))
-            draws = [[_like(posterior, row, times.size, generator) for row in chain[chosen]] for chain in free]
+            draws = [
+                [_like(posterior, row, times.size, generator) for row in chain[chosen]] for chain in free
+            ]
             groups["posterior_predictive"] = {"time": np.array(draws)}
     return arviz.from_dict(**groups)
 

@@ -166,6 +166,7 @@ class Draws(Summaries, Pictures):
             np.random.default_rng(seed),
         )
         found.add_groups(
-            {"warmup_posterior": warm.posterior, "warmup_sample_stats": warm.sample_stats}, warn_on_custom_groups=False
+            {"warmup_posterior": warm.posterior, "warmup_sample_stats": warm.sample_stats},
+            warn_on_custom_groups=False,
         )
         return found

@@ -230,6 +230,7 @@ class Inference:
         theta_dim: int | None,
         fixed: Fixed | None,
         tied: Tied | None,
+        joint_index: bool = False,
     ) -> Problem:
         from phasic.errors import GraphError, ParameterError
         from phasic.inference.problem import Problem
@@ -239,4 +240,4 @@ class Inference:
             raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
         if theta_dim is not None and theta_dim != graph.param_length():
             raise ParameterError(f"theta_dim is {theta_dim}, but theta has length {graph.param_length()}")
-        return Problem(graph, observed, fixed, tied)
+        return Problem(graph, observed, fixed, tied, joint_index=joint_index)

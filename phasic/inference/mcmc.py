@@ -20,6 +20,7 @@ from phasic.inference.posterior import Posterior
 _LOG = logging.getLogger("phasic")
 _SPREAD = 1.5  # of the places where chains start, in standard deviations of the posterior
 _AWAY = 1e3  # standard deviations, beyond which nothing is
+_NEAR = 20.0  # standard deviations, within which a likelihood that cannot be had is worth a warning
 _TRIES = 20
 
 
@@ -128,7 +129,8 @@ class MCMC(Draws):
         """Return the log-density in round coordinates, and its derivatives."""
         if np.abs(u).max() > _AWAY:
             return -np.inf, np.zeros_like(u)
-        value, slopes = posterior(self._optimum.x + self._root @ u)
+        with np.errstate(all="ignore"):  # far from the data numbers may vanish
+            value, slopes = posterior(self._optimum.x + self._root @ u)
         return value - self._optimum.value, slopes @ self._root
 
     def run(self, progress: bool = False) -> MCMC:
@@ -136,16 +138,22 @@ class MCMC(Draws):
         nutpie, from_pyfunc = _sampler()
         count = self._optimum.x.size
         refused: list[str] = []
+        failures: list[BaseException] = []
 
         def density() -> Callable[[Floats], tuple[float, Floats]]:
             posterior = self._own_posterior()
 
             def at(u: Floats) -> tuple[float, Floats]:
+                if failures:
+                    return -np.inf, np.zeros(count)
                 try:
                     return self._at(np.asarray(u), posterior)
                 except PhasicError as error:  # out of reach
-                    refused.append(str(error))
-                    return -np.inf, np.zeros(count)
+                    if np.abs(u).max() < _NEAR:
+                        refused.append(str(error))
+                except BaseException as error:  # which must not reach the sampler: it ends the process
+                    failures.append(error)
+                return -np.inf, np.zeros(count)
 
             return at
 
@@ -180,6 +188,8 @@ class MCMC(Draws):
             each = zip(self._begin, seeds, strict=True)
             traces = [drawn(1, seed, lambda _, place=place: place.copy()) for place, seed in each]
             trace = arviz.concat(*traces, dim="chain")
+        if failures:
+            raise failures[0]
         self._take(trace)
         if refused:
             warnings.warn(

@@ -24,10 +24,10 @@ if TYPE_CHECKING:
     from phasic.graph import Graph
 
 _LOG = logging.getLogger("phasic")
-_STEPS = (20, 100)  # of all starts, and of the best of them, before the best one goes on to the end
+_STEPS = (20, 100)  # of all starts, and of the best of each structure, before the best go on to the end
 _BEST = 3
-_STARTS = {1: 10}  # of each structure, by how many structures there are
-_FEW_STARTS = 3
+_STARTS, _FEW_STARTS = 10, 5  # of each structure, and where there are more than ten of them
+_WIDTH = 1.5  # of logarithms of rates at the start, to either side, at least
 
 
 @dataclass(frozen=True, eq=False)
@@ -140,7 +140,7 @@ def fit_phase_type(
     truncated : float or float64[n], optional
         Times that had to be exceeded for an observation to be made.
     n_starts : int, optional
-        How many searches to begin, for each structure. By default 10, or 3 where there are several.
+        How many searches to begin, for each structure. By default 10, or 5 where there are many.
     max_steps : int
         Of each search.
     tolerance : float
@@ -176,11 +176,11 @@ def fit_phase_type(
     if not unit > 0.0:
         raise GraphError("every observation is zero, so there is no rate to fit")
     schedule = Schedule(seen, unit)
-    count = n_starts or _STARTS.get(len(shapes), _FEW_STARTS)
-    search = _Search(schedule, shapes, count, max_steps, tolerance, np.random.default_rng(seed))
+    count = n_starts or (_STARTS if len(shapes) <= 10 else _FEW_STARTS)
+    search = _Search(schedule, shapes, count, max_steps, tolerance, np.random.default_rng(seed), _width(seen))
     try:
         search.run()
-        message = "converged" if search.ways[0][1].has_converged else f"{max_steps} steps were not enough"
+        message = "converged" if search.best()[1].has_converged else f"{max_steps} steps were not enough"
     except KeyboardInterrupt:
         if not search.ways:
             raise
@@ -222,6 +222,13 @@ def _structures(structure: str | ArrayLike, phases: int | Sequence[int]) -> list
     return [shape]
 
 
+def _width(seen: Observations) -> float:
+    """Return how far rates at the start are apart: as far as observations are."""
+    typical = seen.typical()
+    low, high = np.quantile(np.log(typical[typical > 0.0]), [0.05, 0.95])
+    return max(_WIDTH, 0.6 * float(high - low))
+
+
 class _Search:
     """Searches from several places, of which the better ones go on."""
 
@@ -233,17 +240,19 @@ class _Search:
         max_steps: int,
         tolerance: float,
         generator: np.random.Generator,
+        width: float,
     ) -> None:
         self.ways: list[tuple[Structure, Climb]] = []
         self._schedule, self._shapes, self._n_starts = schedule, shapes, n_starts
-        self._max_steps, self._tolerance, self._generator = max_steps, tolerance, generator
+        self._max_steps, self._tolerance = max_steps, tolerance
+        self._generator, self._width = generator, width
 
     def run(self) -> None:
         """Set `ways`, the best first."""
         zero = self._schedule.n_zero / max(1.0, self._schedule.n_zero + self._schedule.n_exact)
         for shape in self._shapes:
             for _ in range(self._n_starts if shape.n_parameters > 1 else 1):
-                way = start(self._schedule, shape.random(self._generator, min(zero, 0.99)))
+                way = start(self._schedule, shape.random(self._generator, min(zero, 0.99), self._width))
                 if way is not None:
                     self.ways.append((shape, way))
                     self._go_on(shape, way, _STEPS[0])
@@ -252,11 +261,17 @@ class _Search:
                 "some observation is so far out that every start takes it for impossible; leave out the "
                 "largest, or allow more phases"
             )
+        self._sort()
+        first = {id(shape): place for place, (shape, _) in reversed(list(enumerate(self.ways)))}
+        for place in sorted({*range(min(_BEST, len(self.ways))), *first.values()}):
+            self._go_on(*self.ways[place], _STEPS[1])
+        self._sort()
+        for shape, way in self.ways[:_BEST] if len(self._shapes) > 1 else self.ways[:1]:
+            self._go_on(shape, way, self._max_steps)
+        self._sort()
+
+    def _sort(self) -> None:
         self.ways.sort(key=lambda pair: -pair[1].log_likelihood)
-        for shape, way in self.ways[:_BEST]:
-            self._go_on(shape, way, _STEPS[1])
-        self.ways.sort(key=lambda pair: -pair[1].log_likelihood)
-        self._go_on(*self.ways[0], self._max_steps)
 
     def _go_on(self, shape: Structure, way: Climb, n_steps: int) -> None:
         left = min(n_steps, self._max_steps - way.n_steps)
@@ -265,7 +280,8 @@ class _Search:
 
     def best(self) -> tuple[Structure, Climb]:
         """Return the best so far."""
-        return max(self.ways, key=lambda pair: pair[1].log_likelihood)
+        self._sort()
+        return self.ways[0]
 
 
 def _graph(at: Phases, S: Floats) -> Graph:

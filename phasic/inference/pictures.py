@@ -138,7 +138,9 @@ class Pictures(Trajectories, ABC):
         columns = self._columns(self.particles, None, unconstrained, hide_fixed and idx is None)
         chosen = list(range(len(columns.names)))[:2] if idx is None else list(idx)
         if len(chosen) != 2:
-            raise OptionError(f"a region needs two parameters, and there is {len(chosen)}; use plot_posterior")
+            raise OptionError(
+                f"a region needs two parameters, and there is {len(chosen)}; use plot_posterior"
+            )
         values = columns.values[:, chosen]
         figure, axis = plt.subplots(figsize=figsize, layout="constrained")
         room = margin * np.ptp(values, axis=0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from phasic.density import Question
 from phasic.errors import GraphError, ParameterError
 from phasic.likelihood import Likelihood
 from phasic.replay import factorise
-from phasic.weighting import linear
+from phasic.weighting import linear, shares
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -67,6 +68,8 @@ class Problem:
         Parameters that are known, by their place in theta.
     tied : iterable of iterable of int
         Groups of places in theta that share one value.
+    joint_index : bool
+        Observed are vertices: outcomes of a graph of joint probabilities.
 
     Attributes
     ----------
@@ -85,9 +88,11 @@ class Problem:
         observed: ArrayLike,
         fixed: Iterable[tuple[int, float]] | None = None,
         tied: Iterable[Sequence[int]] | None = None,
+        joint_index: bool = False,
     ) -> None:
         self.arrays = graph._startable()
-        if graph._reading is not None or graph._weighting is not linear:
+        by_shares = joint_index and graph._reading is shares  # the same outcomes as by rates
+        if (graph._reading is not None and not by_shares) or graph._weighting is not linear:
             raise GraphError(
                 "the weights of this graph are no sums of coefficients times theta, so their derivatives "
                 "are not known; fit the graph that it was made of"
@@ -98,6 +103,8 @@ class Problem:
                 "vectors of coefficients, or call update_weights([1.0]) first to fit one factor "
                 "of all of them"
             )
+        if by_shares:
+            self.arrays = replace(self.arrays, discrete=False)
         self.times = checked_observations(observed, self.arrays.discrete)
         self.trace = graph.trace
         self.n_parameters = self.arrays.n_parameters

@@ -68,12 +68,15 @@ class Structure:
         table = np.where(self.groups >= 0, values[self.groups], 0.0)
         return Phases(alpha, np.ascontiguousarray(table[:, :-1]), table[:, -1].copy())
 
-    def random(self, generator: np.random.Generator, zero: float) -> Phases:
-        """Return a distribution of mean one, with probability `zero` of an absorption time of zero."""
+    def random(self, generator: np.random.Generator, zero: float = 0.0, width: float = 1.5) -> Phases:
+        """Return a distribution of mean one, with probability `zero` of an absorption time of zero.
+
+        Logarithms of rates are up to `width` from their middle.
+        """
         alpha = np.append(generator.dirichlet(np.ones(self.n_phases)) * self.starts, 0.0)
         alpha *= (1.0 - zero) / alpha.sum()
         alpha[-1] = zero
-        values = np.exp(generator.uniform(-1.5, 1.5, int(self.groups.max()) + 1))
+        values = np.exp(generator.uniform(-width, width, int(self.groups.max()) + 1))
         mean = self.phases(alpha, values).mean() / (1.0 - zero)
         return self.phases(alpha, values * mean)
 

@@ -255,6 +255,8 @@ REFUSED = {
     "fit": (([1.0, 2.0],),),
     "svgd": (([1.0, 2.0],),),
     "method_of_moments": (([1.0, 2.0],),),
+    "mcmc": (([1.0, 2.0],),),
+    "probability_matching": (([(0,), (1,)],),),
     "push_cache": ((),),
     "sample": ((1,),),
     "sample_multivariate": ((1, [[1.0]]),),
