@@ -84,19 +84,19 @@ class Draws(Summaries, Pictures):
         ----------
         .. [1] A. Vehtari et al., Bayesian Anal. 16 (2021).
         """
-        return self._diagnosed("rhat")
+        return self._diagnosed("rhat", self.samples)
 
     @property
     def ess(self) -> Floats:
         """How many independent draws there are in effect, float64[p] (bulk)."""
-        return self._diagnosed("ess")
+        return self._diagnosed("ess", self.samples)
 
-    def _diagnosed(self, name: str) -> Floats:
+    def _diagnosed(self, name: str, samples: Floats) -> Floats:
         import arviz
 
         function = getattr(arviz, name)
         fixed = self.posterior.problem.fixed
-        each = np.moveaxis(self.samples, -1, 0)
+        each = np.moveaxis(samples, -1, 0)
         return np.array([np.nan if i in fixed else float(function(c)) for i, c in enumerate(each)])
 
     def get_results(self) -> dict[str, Any]:
@@ -123,17 +123,14 @@ class Draws(Summaries, Pictures):
         """Print whether chains agree, and return it if asked for; `burnin` draws more are left out."""
         import sys
 
-        import arviz
-
-        kept = np.moveaxis(self.samples[:, burnin or 0 :], -1, 0)
+        kept = self.samples[:, burnin or 0 :]
         free = [group[0] for group in self.posterior.problem.free]
-        r_hat = [float(arviz.rhat(kept[i])) for i in free]
-        ess = [float(arviz.ess(kept[i])) for i in free]
+        r_hat, ess = (self._diagnosed(name, kept)[free].tolist() for name in ("rhat", "ess"))
         issues, suggestions = [], {}
         if not max(r_hat) < _R_HAT:
             issues.append(f"chains disagree: R-hat is {max(r_hat):.3f}")
             suggestions["burn_in"] = 2 * self._warm_up.shape[1]
-        if not min(ess) > _ESS * kept.shape[1]:
+        if not min(ess) > _ESS * len(kept):
             issues.append(f"draws are worth {min(ess):.0f} independent ones only")
             suggestions["n_samples"] = 2 * self._u.shape[1]
         if self.n_divergent:

@@ -1,4 +1,4 @@
-"""Expectation maximisation: what paths are expected to have done, and the rates that make that most probable."""
+"""Expectation maximisation: what paths are expected to have done, and rates that make it most probable."""
 
 from __future__ import annotations
 

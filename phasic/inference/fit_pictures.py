@@ -35,10 +35,10 @@ def kaplan_meier(seen: Observations) -> tuple[Floats, Floats, Floats]:
         raise GraphError("a Kaplan-Meier curve is for exact and right-censored times; some are intervals")
     times, events = np.unique(seen.low[exact], return_counts=True)
     at_risk = np.array([((seen.low >= t) & (seen.entry < t)).sum() for t in times], np.float64)
-    survival = np.cumprod(1.0 - events / at_risk)
+    survival: Floats = np.cumprod(1.0 - events / at_risk, dtype=np.float64)
     with np.errstate(divide="ignore", invalid="ignore"):
         error = survival * np.sqrt(np.cumsum(events / (at_risk * (at_risk - events))))
-    return times, survival, np.where(survival > 0.0, error, 0.0)
+    return times, survival, np.asarray(np.where(survival > 0.0, error, 0.0), np.float64)
 
 
 def reach(seen: Observations) -> float:

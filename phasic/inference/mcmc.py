@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Callable
 from copy import copy
+from importlib import import_module
 from typing import Any
 
 import numpy as np
@@ -159,7 +160,7 @@ class MCMC(Draws):
 
         seeds = [int(seed) for seed in self._seeds.generate_state(self.n_chains)]
 
-        def drawn(chains: int, seed: int, begin: Callable[[int], Floats]) -> Any:
+        def drawn(chains: int, seed: int, place: Floats | None = None) -> Any:
             model = from_pyfunc(
                 count,
                 density,
@@ -167,7 +168,7 @@ class MCMC(Draws):
                 [np.dtype(np.float64)],
                 [(count,)],
                 ["u"],
-                make_initial_point_fn=begin,
+                make_initial_point_fn=self._around if place is None else lambda _: place.copy(),
             )
             return nutpie.sample(
                 model,
@@ -181,19 +182,16 @@ class MCMC(Draws):
             )
 
         if self._begin is None:
-            trace = drawn(self.n_chains, seeds[0], self._around)
+            trace = drawn(self.n_chains, seeds[0])
         else:  # each by itself: chains that run at once come for their places in any order
-            import arviz
-
-            each = zip(self._begin, seeds, strict=True)
-            traces = [drawn(1, seed, lambda _, place=place: place.copy()) for place, seed in each]
-            trace = arviz.concat(*traces, dim="chain")
+            traces = [drawn(1, seed, place) for place, seed in zip(self._begin, seeds, strict=True)]
+            trace = import_module("arviz").concat(*traces, dim="chain")
         if failures:
             raise failures[0]
         self._take(trace)
         if refused:
             warnings.warn(
-                f"at {len(refused)} places that chains came to, the likelihood could not be evaluated and was "
+                f"at {len(refused)} places that chains came to, the likelihood was out of reach and was "
                 f"taken for zero: {refused[0]}",
                 stacklevel=3,
             )

@@ -116,7 +116,7 @@ def fit_phase_type(
     """Return the phase-type distribution of a structure under which observations are most probable.
 
     By expectation maximisation [1]_, also for observations that are known by an interval only [2]_ or
-    truncated. The likelihood has many peaks, so searches start from several places and the best of them go on.
+    truncated. The likelihood has many peaks, so searches start from several places, and the best go on.
 
     Parameters
     ----------
@@ -264,7 +264,8 @@ class _Search:
         self._sort()
         first = {id(shape): place for place, (shape, _) in reversed(list(enumerate(self.ways)))}
         for place in sorted({*range(min(_BEST, len(self.ways))), *first.values()}):
-            self._go_on(*self.ways[place], _STEPS[1])
+            shape, way = self.ways[place]
+            self._go_on(shape, way, _STEPS[1])
         self._sort()
         for shape, way in self.ways[:_BEST] if len(self._shapes) > 1 else self.ways[:1]:
             self._go_on(shape, way, self._max_steps)

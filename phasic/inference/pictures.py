@@ -20,7 +20,7 @@ _LEVELS = (0.05, 0.95)
 
 
 class Pictures(Trajectories, ABC):
-    """Pictures by matplotlib; each method returns the figure, or ``(figure, axes)`` with ``return_fig=True``."""
+    """Pictures by matplotlib; each method returns the figure, with ``return_fig=True`` its axes too."""
 
     @abstractmethod
     def intervals(self, level: float = 0.95, method: str = "hpd") -> tuple[Floats, Floats]:
@@ -169,11 +169,16 @@ class Pictures(Trajectories, ABC):
         return self._done(figure, axis, save_path, return_fig)
 
     def _likelihood_grid(
-        self, box: tuple[float, ...], n: int, columns: Any, chosen: list[int], unconstrained: bool
+        self,
+        box: tuple[float, float, float, float],
+        n: int,
+        columns: Any,
+        chosen: list[int],
+        unconstrained: bool,
     ) -> tuple[Floats, Floats, Floats]:
         """Return places and log-likelihoods, not a number left out."""
         posterior = self.posterior
-        first, second = np.meshgrid(np.linspace(*box[:2], 2 * n), np.linspace(*box[2:], 2 * n))
+        first, second = np.meshgrid(np.linspace(box[0], box[1], 2 * n), np.linspace(box[2], box[3], 2 * n))
         centre = columns.values.mean(axis=0) if unconstrained else self.particles.mean(axis=0)
         rows = np.tile(centre, (first.size, 1))
         rows[:, [columns.places[i] for i in chosen]] = np.stack([first.ravel(), second.ravel()], axis=1)

@@ -74,7 +74,8 @@ def vertices_of(table: Table, observed: ArrayLike) -> Whole:
     if None in found:
         place = found.index(None)
         raise GraphError(
-            f"observation {place} is {counts[place].tolist()}, which is no outcome of this graph; raise its limits"
+            f"observation {place} is {counts[place].tolist()}, which is no outcome of this graph; raise its "
+            f"limits"
         )
     return np.array(found, np.int64)
 

@@ -143,7 +143,7 @@ def _numbered(there: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _first(p: int) -> NDArray[np.bool_]:
-    return np.arange(p) == 0
+    return np.asarray(np.arange(p) == 0)
 
 
 def _general(p: int) -> Structure:

@@ -52,7 +52,7 @@ def analysed(steps: Floats, implied: Floats, burnin: int | None = None) -> dict[
         suggestions["n_particles"] = 2 * n
     if (share < _NARROW).any():
         issues.append(
-            f"particles spread {share.min():.2g} times as much as the curvature of the posterior implies: too "
+            f"particles spread {share.min():.2g} times as much as the curvature at the optimum implies: too "
             f"few of them, or a posterior far from Gaussian"
         )
         suggestions["n_particles"] = 2 * n

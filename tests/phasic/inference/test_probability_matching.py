@@ -73,7 +73,7 @@ def test_errors_are_those_of_maximum_likelihood():
 def test_bad_outcomes_are_refused_by_name():
     graph = joint()
     width = len(graph._joint.names)
-    with pytest.raises(GraphError, match="observation 1 is .* raise its limits"):
+    with pytest.raises(GraphError, match=r"observation 1 is .* raise its limits"):
         graph.probability_matching([[0] * width, [9] * width])
     with pytest.raises(GraphError, match=f"pass rows of {width} counts"):
         graph.probability_matching([[0] * (width + 1)])
