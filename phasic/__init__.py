@@ -40,6 +40,7 @@ from phasic.errors import (
 from phasic.graph import Graph
 from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import Slot, StateIndexer
+from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
 from phasic.initial import with_ipv
 from phasic.logs import get_logger, set_log_level
 from phasic.observations import Observations
@@ -72,6 +73,7 @@ __all__ = [
     "OptionError",
     "OutOfRangeError",
     "ParameterError",
+    "PhaseTypeFit",
     "PhasicError",
     "Property",
     "PropertySet",
@@ -86,6 +88,7 @@ __all__ = [
     "clear_model_cache",
     "clear_trace_cache",
     "configure",
+    "fit_phase_type",
     "get_all_cache_stats",
     "get_available_options",
     "get_config",

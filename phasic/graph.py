@@ -19,6 +19,8 @@ from phasic.elsewhere import GRAPH, missing
 from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
+from phasic.inference.graph_chains import Chains
+from phasic.inference.graph_outcomes import OutcomeMatching
 from phasic.initial import Callback, Initial, check_probabilities, undecorated
 from phasic.joint_context import JointContexts
 from phasic.joint_graphs import JointGraphs
@@ -47,6 +49,8 @@ class Graph(
     Samples,
     JointContexts,
     Inference,
+    Chains,
+    OutcomeMatching,
     Pictures,
     Keeping,
     Sharing,

@@ -65,7 +65,7 @@ class Keeping(Distribution):
         """
         from phasic import layers
 
-        layers.keep_trace(self.arrays, self.trace)
+        layers.keep_trace(self.trace)
 
     def clear_from_cache(
         self, graph_cache: bool = True, parameterized_reward_compute: bool = True

@@ -24,6 +24,16 @@ def shortest_interval(values: Floats, level: float) -> tuple[float, float]:
     return float(ordered[first]), float(ordered[first + inside - 1])
 
 
+def interval(values: Floats, level: float, method: str) -> tuple[float, float]:
+    """Return the ends of an interval that holds a share `level` of the values; see `Summaries.intervals`."""
+    if not 0.0 < level < 1.0 or method not in ("hpd", "quantile", "percentile"):
+        raise OptionError(f"intervals of level {level!r} by {method!r}; pass a share, and hpd or quantile")
+    if method == "hpd":
+        return shortest_interval(values, level)
+    low, high = np.quantile(values, [0.5 - 0.5 * level, 0.5 + 0.5 * level])
+    return float(low), float(high)
+
+
 class Summaries(ABC):
     """Numbers about the particles of a posterior, all in the space of theta."""
 
@@ -49,18 +59,10 @@ class Summaries(ABC):
         ----------
         level : float
             The share of particles inside.
-        method : {"hpd", "quantile"}
-            The shortest interval, or the one that leaves as many on either side.
+        method : {"hpd", "quantile", "percentile"}
+            The shortest interval, or (by either name) the one that leaves as many on either side.
         """
-        if not 0.0 < level < 1.0 or method not in ("hpd", "quantile"):
-            raise OptionError(
-                f"intervals of level {level!r} by {method!r}; pass a share, and hpd or quantile"
-            )
-        columns = self.particles.T
-        if method == "quantile":
-            low, high = np.quantile(columns, [0.5 - 0.5 * level, 0.5 + 0.5 * level], axis=1)
-            return low, high
-        ends = np.array([shortest_interval(column, level) for column in columns])
+        ends = np.array([interval(column, level, method) for column in self.particles.T])
         return ends[:, 0], ends[:, 1]
 
     def map_estimate_from_particles(self) -> tuple[list[float], float]:
@@ -120,8 +122,60 @@ class Summaries(ABC):
                 lines.append(f"theta[{i}]".ljust(12) + f"{cells}  [{start:.5g}, {end:.5g}]")
         sys.stdout.write("\n".join(lines) + "\n")
 
+    def analyze_trace(
+        self, burnin: int | None = None, verbose: bool = True, return_dict: bool = False
+    ) -> dict[str, Any] | None:
+        """Print whether particles have come to rest, and what to try where they have not.
+
+        Parameters
+        ----------
+        burnin : int, optional
+            From which step on they have to rest; by default the last quarter.
+        verbose : bool
+            Print it.
+        return_dict : bool
+            Return it, see `phasic.inference.trace_analysis.analysed`.
+        """
+        import sys
+
+        from phasic.inference.optimum import square_root
+        from phasic.inference.trace_analysis import analysed, described
+
+        steps = self.history_unconstrained
+        if len(steps) < 2:
+            raise OptionError(f"there are {len(steps)} steps; fit with return_history=True")
+        root = square_root(self._optimum.curvature)
+        found = analysed(np.array(steps), np.sqrt((root**2).sum(axis=1)), burnin)
+        if verbose:
+            sys.stdout.write(described(found))
+        return found if return_dict else None
+
     def to_arviz(self) -> Any:
         """Return the particles as an ArviZ ``InferenceData``: one chain, in which order means nothing."""
-        import arviz
+        return self.to_inference_data(log_likelihood=False, predictive=0)
 
-        return arviz.from_dict(posterior={"theta": self.particles[None]})
+    def to_inference_data(
+        self, log_likelihood: bool = True, predictive: int = 100, seed: int | None = 0
+    ) -> Any:
+        """Return the draws as an ArviZ ``InferenceData``; particles are one chain, their order means nothing.
+
+        Parameters
+        ----------
+        log_likelihood : bool
+            With the log-likelihood of each observation at each draw, which ``arviz.loo`` needs.
+        predictive : int
+            For how many draws of each chain to simulate data like those observed, for ``arviz.plot_ppc``.
+            None are for censored, truncated or rewarded observations.
+        seed : int, optional
+            Of what is simulated.
+
+        Returns
+        -------
+        arviz.InferenceData
+            Groups ``posterior``, ``observed_data``, and those that were asked for.
+        """
+        from phasic.inference.arviz_data import inference_data
+
+        return inference_data(
+            self.posterior, self._x[None], None, log_likelihood, predictive, np.random.default_rng(seed)
+        )

@@ -184,7 +184,7 @@ LIKE_ANY_GRAPH = {
     *("update_parameterized_weights", "compute_trace", "prewarm_cache", "clear_from_cache"),
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
     *("joint_prob_table", "epoch_context"),  # of sojourn times, and of times spent
-    *("svgd", "fit", "method_of_moments"),  # by the engine of the graph
+    *("svgd", "fit", "mcmc", "method_of_moments"),  # by the engine of the graph
 }
 OF_THEIR_OWN = {
     *("moments", "variance", "covariance", "pdf", "cdf", "stop_probability", "state_probability"),
@@ -211,6 +211,7 @@ REFUSED = {
     "as_matrices": ((),),
     "serialize": ((),),
     "accumulated_visits": ((2,),),
+    "probability_matching": (([(0,), (1,)],),),
     "push_cache": ((),),
     "random_sample_discrete_stop_vertex": ((1,),),
 }
