@@ -20,7 +20,7 @@ from phasic.inference.posterior import Posterior
 
 _LOG = logging.getLogger("phasic")
 _SPREAD = 1.5  # of the places where chains start, in standard deviations of the posterior
-_AWAY = 1e3  # standard deviations, beyond which nothing is
+_AWAY = 50.0  # standard deviations, beyond which nothing is
 _NEAR = 20.0  # standard deviations, within which a likelihood that cannot be had is worth a warning
 _TRIES = 20
 
@@ -149,7 +149,7 @@ class MCMC(Draws):
                     return -np.inf, np.zeros(count)
                 try:
                     return self._at(np.asarray(u), posterior)
-                except PhasicError as error:  # out of reach
+                except (PhasicError, MemoryError) as error:  # out of reach
                     if np.abs(u).max() < _NEAR:
                         refused.append(str(error))
                 except BaseException as error:  # which must not reach the sampler: it ends the process
@@ -181,11 +181,16 @@ class MCMC(Draws):
                 target_accept=self._accept,
             )
 
-        if self._begin is None:
-            trace = drawn(self.n_chains, seeds[0])
-        else:  # each by itself: chains that run at once come for their places in any order
-            traces = [drawn(1, seed, place) for place, seed in zip(self._begin, seeds, strict=True)]
-            trace = import_module("arviz").concat(*traces, dim="chain")
+        try:
+            if self._begin is None:
+                trace = drawn(self.n_chains, seeds[0])
+            else:  # each by itself: chains that run at once come for their places in any order
+                traces = [drawn(1, seed, place) for place, seed in zip(self._begin, seeds, strict=True)]
+                trace = import_module("arviz").concat(*traces, dim="chain")
+        except Exception:
+            if failures:
+                raise failures[0] from None
+            raise
         if failures:
             raise failures[0]
         self._take(trace)
