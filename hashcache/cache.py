@@ -157,6 +157,8 @@ class Cache(Speaker):
         self._location = os.fsdecode(location)
         self._store = self._made = None
         self.recent.clear()
+        if "jax_cache" in self.__dict__:
+            self.jax_cache.follow()
 
     @property
     def place(self) -> str:
