@@ -158,6 +158,8 @@ class Cache(Speaker, Exchanging):
         self._location = os.fsdecode(location)
         self._store = self._made = None
         self.recent.clear()
+        if "jax_cache" in self.__dict__:
+            self.jax_cache.follow()
 
     def prefer(self, location: str | os.PathLike[str]) -> None:
         """Keep results at `location` unless another is in use or was set, by hand or by ``HASHCACHE_DIR``."""

@@ -9,10 +9,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from phasic import jax_cache
 from phasic.keywords import without_effect
+
+if TYPE_CHECKING:
+    from hashcache.programs.jax_directory import JaxDirectory
 
 _MB = 1024.0 * 1024.0
 
@@ -50,9 +52,10 @@ def clear_trace_cache() -> int:
 
 def clear_jax_cache(verbose: bool = False) -> None:
     """Delete the programs that JAX has compiled into the directory of `cache_info`."""
-    removed = jax_cache.clear()
+    directory = _jax_directory()
+    removed = directory.clear()
     if verbose:
-        _say(f"jax: removed {removed} of {jax_cache.directory()}")
+        _say(f"jax: removed {removed} of {directory.folder}")
 
 
 def cache_info(cache_dir: str | Path | None = None) -> dict[str, Any]:
@@ -69,18 +72,29 @@ def cache_info(cache_dir: str | Path | None = None) -> dict[str, Any]:
         ``exists`` (bool), ``path`` (str), ``num_files`` (int), ``total_size_mb`` (float) and ``files``, a
         list of dicts ``name``, ``size_mb``, ``modified`` (seconds since 1970), newest first.
     """
-    folder = jax_cache.directory() if cache_dir is None else Path(cache_dir)
-    found = sorted(jax_cache.files(folder), key=lambda file: -file[1].st_mtime)
+    directory = _jax_directory(cache_dir)
+    found = sorted(directory.files(), key=lambda file: -file[2].st_mtime)
     return {
-        "exists": folder.is_dir(),
-        "path": str(folder),
+        "exists": Path(directory.folder).is_dir(),
+        "path": directory.folder,
         "num_files": len(found),
-        "total_size_mb": sum(status.st_size for _, status in found) / _MB,
+        "total_size_mb": sum(status.st_size for _, _, status in found) / _MB,
         "files": [
-            {"name": path.name, "size_mb": status.st_size / _MB, "modified": status.st_mtime}
-            for path, status in found
+            {"name": name, "size_mb": status.st_size / _MB, "modified": status.st_mtime}
+            for name, _, status in found
         ],
     }
+
+
+def _jax_directory(folder: str | Path | None = None) -> JaxDirectory:
+    """Return a directory of JAX's programs; by default the one that JAX uses."""
+    if folder is not None:
+        from hashcache.programs.jax_directory import JaxDirectory
+
+        return JaxDirectory(str(folder))
+    from phasic import layers
+
+    return layers.GRAPHS.cache.jax_cache.in_use()
 
 
 def get_graph_cache_stats() -> dict[str, Any]:

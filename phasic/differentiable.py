@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
+from phasic import jax_programs
 from phasic.arrays import Floats, GraphArrays
 from phasic.errors import AbsorptionError, GraphError, ParameterError, PhasicError
 
@@ -192,6 +193,7 @@ def _checked(graph: Graph, discrete: bool | None) -> Model:
             f"the graph is {kinds[not graph.is_discrete]}, but a {kinds[not discrete]} one was asked for; "
             f"leave out discrete="
         )
+    jax_programs.keep()
     return Model(graph)
 
 

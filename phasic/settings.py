@@ -38,6 +38,8 @@ class Settings:
     ----------
     cache_graph, cache_trace, cache_moments : bool
         Whether graphs look up what was stored, unless they are told.
+    jax_cache : bool
+        Whether JAX keeps what it compiles, from the first use of it through phasic on.
     cache_dir : path or None
         The directory of results that was set; None is that of `hashcache`.
     registry : tuple of str or None
@@ -52,6 +54,7 @@ class Settings:
     cache_graph: bool = False
     cache_trace: bool = False
     cache_moments: bool = False
+    jax_cache: bool = True
     cache_dir: str | os.PathLike[str] | None = None
     registry: tuple[str, ...] | None = None
     trusted_keys: tuple[str, ...] | None = None
@@ -104,6 +107,9 @@ def configure(**settings: Any) -> Configured:
     cache_graph, cache_trace, cache_moments : bool
         Whether graphs look up what was stored, unless they are told. ``graph_cache`` and ``trace_cache``
         are other names of the first two.
+    jax_cache : bool
+        Whether JAX keeps what it compiles beside these results, from its first use through phasic on.
+        False gives JAX the settings of before.
     cache_dir : path
         The directory of results, as ``hashcache.location``.
     registry : path, str or list of them
@@ -152,6 +158,15 @@ def configure(**settings: Any) -> Configured:
     return Configured({name: value for name, value in named.items() if name in known})
 
 
+def _make_current(settings: Settings) -> None:
+    global _current
+    _current = settings
+    if not settings.jax_cache:
+        from phasic import jax_programs
+
+        jax_programs.keep_no_more()
+
+
 def _addresses(value: Any) -> tuple[str, ...]:
     several = value if isinstance(value, list | tuple) else [value]
     if not several or not all(isinstance(one, str | os.PathLike) and os.fspath(one) for one in several):
@@ -170,13 +185,12 @@ class Configured:
     """Settings that were changed: as a context manager, the old ones hold again at the end."""
 
     def __init__(self, changes: dict[str, Any]) -> None:
-        global _current
         self._before = _current
         self._verbose: bool | None = None
         self._location: Any = None
         if "verbose" in changes or "cache_dir" in changes:
             self._tell_hashcache(changes)
-        _current = replace(_current, **{n: v for n, v in changes.items() if n != "verbose"})
+        _make_current(replace(_current, **{n: v for n, v in changes.items() if n != "verbose"}))
 
     def _tell_hashcache(self, changes: dict[str, Any]) -> None:
         from phasic.layers import GRAPHS
@@ -197,8 +211,7 @@ class Configured:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        global _current
-        _current = self._before
+        _make_current(self._before)
         if self._verbose is not None or self._location is not None:
             from phasic.layers import GRAPHS
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -27,7 +27,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 @pytest.fixture(autouse=True)
-def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """The directory of the default cache during a test."""
     place = tmp_path / "cache"
     monkeypatch.setenv("HASHCACHE_DIR", str(place))
@@ -40,7 +40,9 @@ def location(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr(hashcache, "_said", set())
     monkeypatch.setattr(hashcache, "statistics", Statistics(hashcache._beside))
     hashcache.recent.clear()
-    return place
+    yield place
+    if "phasic.jax_programs" in sys.modules:  # which may have told JAX of that place
+        sys.modules["phasic.jax_programs"].keep_no_more()
 
 
 @pytest.fixture

@@ -6,10 +6,11 @@ import functools
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from importlib import import_module
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
+from phasic import jax_programs
 from phasic.arrays import Floats
 from phasic.errors import OptionError
 
@@ -47,9 +48,9 @@ class Optimiser:
     def __init__(self, optimizer: Any, learning_rate: Any, n_steps: int) -> None:
         try:
             if isinstance(optimizer, str) and isinstance(learning_rate, int | float | None):
-                self._optimizer, self._update = _by_name(optimizer, learning_rate, n_steps)
+                self._step = _by_name(optimizer, learning_rate, n_steps)
             else:
-                self._optimizer, self._update = _compiled(optimizer, learning_rate, n_steps)
+                self._step = _given(optimizer, learning_rate, n_steps)
         except ImportError:
             raise OptionError("SVGD takes its optimisers from optax; pip install optax") from None
         self._state: Any = None
@@ -57,19 +58,30 @@ class Optimiser:
     def step(self, place: Floats, uphill: Floats) -> Floats:
         """Return the next place, of any shape, given the direction that leads uphill."""
         with in_float64():
-            if self._state is None:
-                self._state = self._optimizer.init(place)
-            change, self._state = self._update(-uphill, self._state, place)
+            change, self._state = self._step(-uphill, self._state, place)
         return np.asarray(place + np.asarray(change, np.float64))
 
 
-def _compiled(optimizer: Any, learning_rate: Any, n_steps: int) -> tuple[Any, Callable[..., Any]]:
-    """Return an optimiser, and its update as a compiled function."""
+def _given(optimizer: Any, learning_rate: Any, n_steps: int) -> Callable[..., Any]:
+    """Return the step of any optimiser, compiled for this process: its schedule may change while traced."""
     import jax
+
+    return cast("Callable[..., Any]", jax.jit(_step_of(optimizer, learning_rate, n_steps)))
+
+
+@functools.lru_cache(maxsize=32)  # which keeps what was compiled for the next fit
+def _by_name(name: str, learning_rate: float | None, n_steps: int) -> Callable[..., Any]:
+    """Return the step of an optimiser of optax, compiled once and for later processes."""
+    return jax_programs.jit(_step_of(name, learning_rate, n_steps))
+
+
+def _step_of(optimizer: Any, learning_rate: Any, n_steps: int) -> Callable[..., Any]:
+    """Return what gives the change of a place and the next state, given None for the first one."""
     import optax
 
     if learning_rate is None:
-        learning_rate = optax.cosine_decay_schedule(_FIRST_RATE, max(1, n_steps))
+        # A float, since the schedule makes one of it while it is traced, and would be another function then.
+        learning_rate = optax.cosine_decay_schedule(_FIRST_RATE, float(max(1, n_steps)))
     if isinstance(optimizer, str):
         make = getattr(optax, optimizer, None)
         if not callable(make):
@@ -77,7 +89,11 @@ def _compiled(optimizer: Any, learning_rate: Any, n_steps: int) -> tuple[Any, Ca
         optimizer = make(learning_rate)
     if not (hasattr(optimizer, "init") and hasattr(optimizer, "update")):
         raise OptionError(f"optimizer is {optimizer!r}; pass one of optax, or its name")
-    return optimizer, jax.jit(optimizer.update)
 
+    def step(downhill: Any, state: Any, place: Any) -> tuple[Any, Any]:
+        # In here, so that no operation of it is compiled alone.
+        known = optimizer.init(place) if state is None else state
+        change, known = optimizer.update(downhill, known, place)
+        return change, known
 
-_by_name = functools.lru_cache(maxsize=32)(_compiled)  # which keeps what was compiled for the next fit
+    return step

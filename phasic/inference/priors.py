@@ -321,8 +321,9 @@ class GivenPrior:
     def _both(self) -> Callable[[Any], Any]:
         import jax
 
-        both: Callable[[Any], Any] = jax.jit(jax.value_and_grad(self.function))
-        return both
+        from phasic import jax_programs
+
+        return jax_programs.jit(jax.value_and_grad(self.function))
 
     def __call__(self, theta: Floats) -> tuple[float, Floats]:
         """Return the logarithm of the density and its derivatives."""

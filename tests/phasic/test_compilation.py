@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 
 import pytest
 
 import phasic
-from phasic import CompilationConfig, OptionError
+from phasic import CompilationConfig, OptionError, xla_flags
 
 PRESETS = ("balanced", "fast_compile", "max_performance")
 WITH_JAX = "import jax, json, sys; jax.config.update('jax_platforms', 'cpu'); import phasic; "
@@ -131,5 +132,88 @@ def test_what_cannot_be_applied_is_said_with_its_reason(python, tmp_path):
         )
     )
     ignored = {name for name, what in said.items() if what != "applied"}
-    assert ignored == {"shared_cache_dir", "platform", "cache_strategy", "cpu_threads", "parallel_compile"}
-    assert "computes on cpu already" in said["platform"]
+    late = {"platform", "optimization_level", "cpu_threads", "parallel_compile"}
+    assert ignored == {"shared_cache_dir", "cache_strategy", *late}
+    assert all("computes on cpu already" in said[name] for name in late)
+
+
+# -- what XLA reads once ----------------------------------------------------------------------------------
+
+SETTINGS = (
+    "--xla_backend_optimization_level={level}",
+    "--xla_cpu_parallel_codegen_split_count=1",
+)
+
+
+def test_what_xla_reads_once_holds_when_it_is_applied_before(python):
+    pytest.importorskip("jax")
+    said = python(
+        WITH_JAX
+        + "import os; config = phasic.CompilationConfig.fast_compile(); from dataclasses import replace;"
+        "os.environ['XLA_FLAGS'] = '--xla_force_host_platform_device_count=2';"
+        "config = replace(config, cpu_threads=3, parallel_compile=False); first = config.apply();"
+        "import jax.numpy as jnp; jnp.zeros(2) + 1;"
+        "names = [open(f'/proc/self/task/{t}/comm').read() for t in os.listdir('/proc/self/task')];"
+        "print(json.dumps([first, config.apply(), os.environ['XLA_FLAGS'].split(), jax.device_count(),"
+        " sum('XLAEigen' in name for name in names)]))"
+    )
+    first, again, flags, devices, threads = json.loads(said)
+    assert set(first.values()) == {"applied"}
+    assert again == first
+    assert flags == ["--xla_force_host_platform_device_count=2", *(s.format(level=1) for s in SETTINGS)]
+    assert devices == 2
+    assert threads == 3
+
+
+def test_a_later_configuration_takes_the_place_of_an_earlier_one_but_not_of_the_user_s(python):
+    pytest.importorskip("jax")
+    said = python(
+        WITH_JAX + "import os, logging; logging.disable();"
+        "os.environ['XLA_FLAGS'] = '--xla_cpu_parallel_codegen_split_count=4';"
+        "phasic.CompilationConfig.fast_compile().apply();"
+        "said = phasic.CompilationConfig(optimization_level=3, parallel_compile=False).apply();"
+        "print(json.dumps([said, os.environ['XLA_FLAGS'].split()]))"
+    )
+    said, flags = json.loads(said)
+    assert flags == ["--xla_cpu_parallel_codegen_split_count=4", SETTINGS[0].format(level=3)]
+    assert {name: what for name, what in said.items() if what != "applied"} == {
+        "parallel_compile": "XLA_FLAGS says --xla_cpu_parallel_codegen_split_count=4 already"
+    }
+
+
+@pytest.mark.parametrize(
+    ("flags", "reason"),
+    [
+        ("--xla_nonsense=1", "Unknown flag in XLA_FLAGS: --xla_nonsense=1"),
+        ("--xla_backend_optimization_level=fast", "Couldn't interpret value fast"),
+    ],
+)
+def test_flags_at_which_xla_would_end_the_process_are_refused_by_name(monkeypatch, flags, reason):
+    pytest.importorskip("jax")
+    monkeypatch.setenv("XLA_FLAGS", flags)
+    with pytest.raises(OptionError, match=reason):
+        CompilationConfig.balanced().apply()
+
+
+def test_a_flag_that_this_xla_does_not_know_is_said_and_not_set(monkeypatch):
+    pytest.importorskip("jax")
+    monkeypatch.setenv("XLA_FLAGS", "")
+    assert "Unknown flag" in xla_flags.give("xla_nonsense", 1)
+    assert not os.environ["XLA_FLAGS"]
+    assert not xla_flags.was_given("xla_nonsense", 1)
+
+
+def test_presets_differ_in_the_programs_they_lead_to(python):
+    pytest.importorskip("jax")
+    code = (
+        WITH_JAX + "getattr(phasic.CompilationConfig, sys.argv[1])().apply(); import jax.numpy as jnp\n"
+        "def f(x):\n"
+        "    for n in range(3):\n"
+        "        x = jnp.tanh(x @ x) * 0.5 + jnp.sin(x) * n\n"
+        "        x = jnp.where(x > 0, jnp.sort(x, axis=0), x)\n"
+        "    return x\n"
+        "made = jax.jit(f).lower(jnp.ones((16, 16))).compile().runtime_executable()\n"
+        "print(len(made.serialize()))"
+    )
+    fast, most = (int(python(code, preset)) for preset in ("fast_compile", "max_performance"))
+    assert fast < most

@@ -127,3 +127,113 @@ def test_the_command_line_serves_it(python, jax_cache):
     assert "jax" in python(None, "-m", "hashcache", "verify")
     assert "removed 1 " in python(None, "-m", "hashcache", "clear", "--layer", "jax")
     assert list(jax_cache.entries()) == []
+
+
+# -- what JAX never mends ----------------------------------------------------------------------------
+
+
+def test_a_program_without_its_note_no_longer_stops_jax_from_writing(python, jax_cache):
+    pytest.importorskip("filelock")  # without which JAX has no limit
+    os.makedirs(jax_cache.folder)
+    limit = {"JAX_COMPILATION_CACHE_MAX_SIZE": "1000000"}
+    make(jax_cache, "lost")
+    before = f"jax.config.update('jax_compilation_cache_dir', {jax_cache.folder!r})\n"
+    compiled = "import warnings; warnings.simplefilter('ignore'); jax.jit(lambda x: jnp.cos(x) * 3)(x)\n"
+    off = "jax.config.update('jax_compilation_cache_dir', None)"
+    # JAX alone writes nothing beside a file like that, unless somebody has seen to it.
+    python(PROGRAM.replace("BEFORE", before + compiled + "sys.exit()").replace("AFTER", ""), **limit)
+    assert [entry.name for entry in jax_cache.entries()] == ["lost"]
+    Path(jax_cache.folder, "another-atime").write_bytes(b"12345678")  # a limit is on, as can be seen
+    _, stats, names = run(python, before=before + compiled + off, **limit)
+    assert stats["misses"] == len(names) - 1 > 0
+
+
+def test_switching_on_removes_what_was_cut_short_since_the_last_time(python, jax_cache):
+    _, stats, names = run(python)
+    path = Path(next(jax_cache.entries()).path)
+    path.write_bytes(path.read_bytes()[:-20])
+    assert run(python)[1:] == [{"hits": stats["misses"] - 1, "misses": 1}, names]
+
+
+def test_mending_looks_at_what_is_new_only(jax_cache, monkeypatch):
+    make(jax_cache, "a", "b")
+    jax_cache.mend()
+    seen = []
+    monkeypatch.setattr(jax_cache, "damage", lambda entry: seen.append(entry.name) or "")
+    jax_cache.mend()
+    assert seen == []
+    make(jax_cache, "c")
+    os.utime(Path(jax_cache.folder, "c-cache"))
+    jax_cache.mend()
+    assert seen == ["c"]
+
+
+def test_the_size_is_kept_to_while_jax_writes(python, jax_cache):
+    many = "for n in range(40): jax.jit(lambda x, n=n: x * n)(x)\n"
+    code = PROGRAM.replace("jax_cache=True", "jax_cache=True, jax_cache_size='30 kB'").replace("BEFORE", "")
+    said = json.loads(python(code.replace("AFTER", many), JAX_PLATFORMS="cpu"))
+    assert said[1]["misses"] > 40
+    assert len(said[2]) <= 30
+    python(code.replace("AFTER", "hashcache.configure(jax_cache=False)"), JAX_PLATFORMS="cpu")
+    assert sum(entry.size for entry in jax_cache.entries()) <= 30_000
+
+
+# -- on and off ---------------------------------------------------------------------------------------
+
+
+def test_each_program_is_counted_once_however_often_it_is_switched(python):
+    switch = "\n".join(f"hashcache.configure(jax_cache={on})" for on in (False, True, False, True))
+    _, stats, names = run(python, before=f"hashcache.configure(jax_cache=True)\n{switch}")
+    assert stats["misses"] == len(names)
+    counts = json.loads(python(None, "-m", "hashcache", "info", "--json"))
+    assert counts["statistics"]["misses"] == stats["misses"]
+
+
+def test_what_was_told_since_stays_when_it_is_switched_off(python, tmp_path):
+    after = (
+        f"jax.config.update('jax_compilation_cache_dir', {str(tmp_path)!r})\n"
+        "hashcache.configure(jax_cache=False)\n"
+        f"assert jax.config.jax_compilation_cache_dir == {str(tmp_path)!r}"
+    )
+    run(python, after=after)
+
+
+def test_it_goes_where_the_cache_goes(python, tmp_path):
+    after = (
+        f"hashcache.hashcache.location = {str(tmp_path / 'other')!r}\n"
+        "jax.jit(lambda x: jnp.tan(x) * 4)(x)\n"
+        f"assert cache.folder == jax.config.jax_compilation_cache_dir == {str(tmp_path / 'other' / 'jax')!r}"
+    )
+    _, _, names = run(python, after=after)
+    assert names
+
+
+@pytest.mark.parametrize("told", ["elsewhere", "disabled", "nothing"])
+def test_an_offer_is_taken_where_jax_was_told_nothing(python, tmp_path, told):
+    before = {
+        "elsewhere": f"jax.config.update('jax_compilation_cache_dir', {str(tmp_path)!r})",
+        "disabled": "jax.config.update('jax_enable_compilation_cache', False)",
+        "nothing": "",
+    }[told]
+    code = (
+        f"import jax, hashcache\n{before}\n"
+        "cache = hashcache.hashcache.jax_cache\n"
+        "print(cache.offer('1 GB'), cache.is_on, cache.in_use().folder == cache.folder)"
+    )
+    expected = {"elsewhere": "False False False", "disabled": "False False True", "nothing": "True True True"}
+    assert python(code, JAX_PLATFORMS="cpu").strip() == expected[told]
+
+
+def test_a_jax_that_cannot_be_told_late_is_said(jax_cache, monkeypatch):
+    import jax
+    from jax.experimental.compilation_cache import compilation_cache
+
+    from hashcache import StoreWarning
+
+    monkeypatch.delattr(compilation_cache, "reset_cache")
+    before = jax.config.jax_compilation_cache_dir
+    with pytest.warns(StoreWarning, match="goes on as before"):
+        jax_cache.switch_on()
+    with pytest.warns(StoreWarning, match="goes on as before"):
+        jax_cache.switch_off()
+    assert jax.config.jax_compilation_cache_dir == before
