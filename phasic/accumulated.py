@@ -163,7 +163,8 @@ def _doubled(arrays: GraphArrays, weights: Floats, time: float) -> Floats:
     from phasic import doubling
     from phasic.uniformisation import Chain
 
-    chain = Chain.reached(arrays.offsets, arrays.targets, weights, arrays.alpha, arrays.discrete)
+    targets = arrays.targets.astype(np.int32)
+    chain = Chain.reached(arrays.offsets, targets, weights, arrays.alpha, arrays.discrete)
     result = np.zeros(arrays.n_vertices)
     result[chain.vertices[chain.transient]] = doubling.spent(chain, time)
     return result
