@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
@@ -301,6 +301,25 @@ class Priors:
         value = sum(prior.log_density(float(t)) for prior, t in zip(self.each, theta, strict=True))
         slopes = [prior.slope(float(t)) for prior, t in zip(self.each, theta, strict=True)]
         return value, np.array(slopes)
+
+    def __iter__(self) -> Iterator[Prior]:
+        return iter(self.each)
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    def __getitem__(self, index: int) -> Prior:
+        return self.each[index]
+
+    def plot(self, figsize: tuple[float, float] | None = None) -> Any:
+        """Draw every density, and return the matplotlib figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=figsize or (3.0 * len(self), 2.5), layout="constrained")
+        for prior, ax in zip(self, np.ravel(figure.subplots(1, len(self))), strict=True):
+            if isinstance(prior, _Shown):
+                prior.plot(ax=ax)
+        return figure
 
     def __repr__(self) -> str:
         return repr(self.each)
