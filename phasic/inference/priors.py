@@ -52,19 +52,25 @@ class _Shown:
         """See `Prior`."""
         raise NotImplementedError
 
-    def plot(self, figsize: tuple[float, float] | None = None, ax: Any = None, points: int = 400) -> Any:
+    def plot(
+        self,
+        figsize: tuple[float, float] | None = None,
+        title: str | None = None,
+        ax: Any = None,
+        return_ax: bool = True,
+    ) -> Any:
         """Draw the density, scaled to an area of one over what is drawn, and return the matplotlib axes."""
         if ax is None:
             from matplotlib.figure import Figure
 
             ax = Figure(figsize=figsize or (4.0, 2.5), layout="constrained").add_subplot()
-        theta = np.linspace(*self._shown(), points)
+        theta = np.linspace(*self._shown(), 400)
         density = np.exp([self.log_density(float(t)) for t in theta])
         width = np.diff(theta)
         ax.plot(theta, density / (width * 0.5 * (density[1:] + density[:-1])).sum())
         ax.set_xlabel("theta")
-        ax.set_title(repr(self), fontsize=9)
-        return ax
+        ax.set_title(repr(self) if title is None else title, fontsize=9)
+        return ax if return_ax else None
 
     def _shown(self) -> tuple[float, float]:
         """Return from where to where the density is drawn: within it, where that is bounded."""

@@ -160,6 +160,8 @@ def test_sparse_observations_are_a_table_with_gaps():
 
 def test_a_prior_of_the_data_is_that_of_the_method_of_moments():
     graph = Graph(lambda state: [([0], [1.0])] if state[0] else [], ipv=[1])
-    [prior] = phasic.DataPrior(graph, [0.1, 0.2, 0.3], sd=3.0)
+    found = phasic.DataPrior(graph, [0.1, 0.2, 0.3], sd=3.0, theta_dim=1)
+    [prior] = found
+    assert found.method == "method of moments"
     [same] = graph.method_of_moments([0.1, 0.2, 0.3], std_multiplier=3.0).prior
     assert repr(prior) == repr(same)
