@@ -159,7 +159,7 @@ class Cache(Speaker):
         self.recent.clear()
 
     def prefer(self, location: str | os.PathLike[str]) -> None:
-        """Keep results at `location` unless another was set, by hand or by ``HASHCACHE_DIR``, or is in use."""
+        """Keep results at `location` unless another is in use or was set, by hand or by ``HASHCACHE_DIR``."""
         if self._location is None and self._store is None and not os.environ.get("HASHCACHE_DIR"):
             self.location = location
 
