@@ -46,7 +46,8 @@ class _Interval:
 
     def doubled(self) -> _Interval:
         """Return what happens over twice the interval."""
-        gains = self.gains + scaled(self.moves @ self.gains, float(self.exponent))
+        more = self.moves @ self.gains
+        gains = self.gains + (scaled(more, float(self.exponent)) if self.exponent else more)
         result = _Interval(self.moves @ self.moves, gains, self.n_ends, 2 * self.exponent)
         top = int(np.frexp(result.moves.max(initial=0.0))[1])
         if result.exponent or top < _SMALL_EXPONENT:
@@ -138,11 +139,8 @@ def _one_jump(chain: Chain, last: float, split: bool) -> tuple[_Interval, Number
     gains = jump[inner, inner.size :]
     absorbed = np.zeros(gains.shape[1], number)
     np.add.at(absorbed, place[outer] - inner.size, chain.alpha[outer])
-    return (
-        _Interval(jump[inner, : inner.size], gains, gains.shape[1]),
-        chain.alpha[inner].astype(number),
-        absorbed,
-    )
+    one = _Interval(jump[inner, : inner.size], gains, gains.shape[1])
+    return one, chain.alpha[inner].astype(number), absorbed
 
 
 class _States:
@@ -186,7 +184,8 @@ class _States:
             else:
                 odd = counts % 2.0 == 1.0
             gained = self.state[odd] @ interval.gains
-            self.gained[odd] += scaled(gained, self.exponents[odd, None])
+            exponents = self.exponents[odd, None]
+            self.gained[odd] += scaled(gained, exponents) if exponents.any() else gained
             self.state[odd] = self.state[odd] @ interval.moves
             self.exponents[odd] += float(interval.exponent)
             self._keep_in_range()

@@ -45,7 +45,6 @@ _GUIDED = "likelihoods are computed, not estimated from paths; draw paths by sam
 _KERNELS = "compiled kernels are used by themselves"
 
 MODULE = {
-    "AdaptiveStepSize": "Adamelia shrinks its steps where particles go to and fro",
     "CacheManager": "clear_caches, cache_info and python -m hashcache look after what is stored",
     "ClusterConfig": _CLUSTER,
     "DistributedConfig": _CLUSTER,

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import partial
-from math import isfinite
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from phasic import matrices, settings, state_space
-from phasic.arrays import Floats, GraphArrays, Integers
+from phasic import matrices, settings
+from phasic.arrays import Floats, GraphArrays
 from phasic.building import Builder
 from phasic.description import Description
 from phasic.elsewhere import GRAPH, missing
@@ -21,25 +18,27 @@ from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
 from phasic.inference.graph_chains import Chains
 from phasic.inference.graph_outcomes import OutcomeMatching
-from phasic.initial import Callback, Initial, check_probabilities, undecorated
+from phasic.initial import Callback, Initial, undecorated
 from phasic.joint_context import JointContexts
 from phasic.joint_graphs import JointGraphs
 from phasic.keeping import Keeping
-from phasic.keywords import also
 from phasic.occupancy import Occupancy
+from phasic.parameters import Parameters
 from phasic.plots import Pictures
 from phasic.probabilities import Probabilities
 from phasic.samples import Samples
 from phasic.sharing import Sharing
 from phasic.spellings import DiscreteSpellings
 from phasic.steps import PROGRAMS, Steps, select
-from phasic.vertex import Vertex
-from phasic.weighting import Given, Reading, Weighting, given, linear, product, shares
+from phasic.vertices import Vertices
+from phasic.weighting import Reading, Weighting, linear, shares
 
 _FLAGS = ("cache_graph", "cache_trace", "cache_moments")
 
 
 class Graph(
+    Vertices,
+    Parameters,
     JointGraphs,
     DiscreteSpellings,
     Description,
@@ -233,224 +232,6 @@ class Graph(
         self._require_changeable()
         self._arrays = replace(self.arrays, discrete=bool(discrete))
         self._builder = self._weights = self._factors = None
-
-    # Vertices
-
-    def starting_vertex(self) -> Vertex:
-        """Return vertex 0, whose edges lead to the initial states."""
-        return Vertex(self, 0)
-
-    def find_or_create_vertex(self, state: ArrayLike) -> Vertex:
-        """Return the vertex with this state, a new one where there is none."""
-        key = self.builder.state(state)
-        found = self.builder.find(key)
-        return Vertex(self, self.changing().create(key) if found is None else found)
-
-    focv = find_or_create_vertex
-
-    def create_vertex(self, state: ArrayLike) -> Vertex:
-        """Return a new vertex, even where another has the same state."""
-        key = self.builder.state(state)
-        return Vertex(self, self.changing().create(key))
-
-    def find_vertex(self, state: ArrayLike) -> Vertex:
-        """Return the vertex with this state, or raise VertexNotFoundError."""
-        return Vertex(self, self.builder.require(self.builder.state(state)))
-
-    def vertex_exists(self, state: ArrayLike) -> bool:
-        """Return whether a vertex has this state; the starting vertex has none."""
-        return self.builder.find(self.builder.state(state)) is not None
-
-    @also(idx="index")
-    def vertex_at(self, index: int) -> Vertex:
-        """Return the vertex at `index`; 0 is the starting vertex."""
-        if not isinstance(index, int | np.integer) or not 0 <= index < len(self):
-            raise GraphError(f"there is no vertex {index!r}; indices run from 0 to {len(self) - 1}")
-        return Vertex(self, int(index))
-
-    def vertices(self) -> list[Vertex]:
-        """Return all vertices in order."""
-        return [Vertex(self, index) for index in range(len(self))]
-
-    def index_of(self, vertex: Vertex) -> int:
-        """Return the index of a vertex after checking that it belongs to this graph."""
-        if not isinstance(vertex, Vertex) or vertex._graph is not self:
-            raise GraphError(f"{vertex!r} is no vertex of this graph")
-        return vertex.index()
-
-    def __iter__(self) -> Iterator[Vertex]:
-        return iter(self.vertices())
-
-    def __len__(self) -> int:
-        return self.vertices_length()
-
-    def vertices_length(self) -> int:
-        """Return the number of vertices, starting and absorbing ones included."""
-        return len(self._builder.states) if self._builder is not None else self.arrays.n_vertices
-
-    def edges_length(self) -> int:
-        """Return the number of edges, those of the starting vertex included."""
-        return int(self.arrays.targets.size + self.arrays.start_targets.size)
-
-    def state_length(self) -> int:
-        """Return the length of a state."""
-        return self._builder.state_length if self._builder else int(self.arrays.states.shape[1])
-
-    def states(self) -> Integers:
-        """Return the state of every vertex as a row, int64[n, d]; row 0 is zero.
-
-        ``states().T[i]`` is a vector of rewards: entry `i` of each state.
-        """
-        return self.arrays.states.astype(np.int64)
-
-    def extend(
-        self, callback: Callback | None = None, vertex_index: int | None = None, **parameters: Any
-    ) -> None:
-        """Explore from vertices that have no edges yet, for instance after adding some by hand.
-
-        Parameters
-        ----------
-        callback : callable, optional
-            By default the one that the graph was built with.
-        vertex_index : int, optional
-            The one vertex from which to explore; by default all that have no edges.
-        **parameters
-            Added to, or replacing, those that the graph was built with.
-        """
-        vectorized = self._vectorized and callback is None
-        callback = callback or self._callback
-        if callback is None:
-            raise GraphError("the graph was built without a callback; pass one to extend")
-        vertices = None if vertex_index is None else [self.vertex_at(vertex_index).index()]
-        parameters = {**self._parameters, **parameters}
-        arrays = state_space.extend(self.arrays, callback, parameters, vertices, vectorized)
-        self.changing()
-        self._arrays, self._builder = arrays, None
-
-    # Weights
-
-    @property
-    def weights(self) -> Floats:
-        """The weight of every edge at the current theta, float64[m], in the order of ``arrays.targets``."""
-        if self._weights is None:
-            self._weights = self._weigh(self._weighting, self._theta)
-        return self._weights
-
-    def _weigh(self, weighting: Weighting, theta: Floats | None) -> Floats:
-        """Return the weights at `theta`, as this graph reads them."""
-        if self._reading is None:
-            weights = weighting(self.arrays, theta)
-        else:
-            weights = self._reading(self.arrays, theta, weighting)
-        weights.flags.writeable = False
-        return weights
-
-    @property
-    def theta(self) -> Floats | None:
-        """The parameters set by `update_weights`; None stands for all ones."""
-        return None if self._theta is None else self._theta.copy()
-
-    def weight_of(self, source: int, target: int) -> float:
-        """Return the weight of one edge at the current theta, or an initial probability."""
-        row = self.builder.row(source, target)
-        if source == 0:
-            return row[0]
-        if self._weighting is not linear or self._reading is not None:
-            place = list(self.builder.edges[source]).index(target)
-            return float(self.weights[self.arrays.offsets[source] + place])
-        theta = np.ones(len(row)) if self._theta is None else self._theta
-        return float(np.dot(row, theta))  # looking at an edge while building must not freeze the graph
-
-    def param_length(self) -> int:
-        """Return the length of theta: 1 for a constant graph, 0 for one without edges."""
-        return self.arrays.n_parameters if self.edges_length() else 0
-
-    def is_parameterized(self) -> bool:
-        """Return whether weights are vectors of coefficients."""
-        return bool(self._builder.parameterised) if self._builder else self.arrays.parameterised
-
-    parameterized = is_parameterized
-
-    def set_param_length(self, param_length: int) -> None:
-        """Say how long theta will be, before there are edges; other lengths of coefficients are then refused.
-
-        Raises
-        ------
-        ParameterError
-            There are edges with coefficients for a theta of another length, or it is no length.
-        """
-        if not isinstance(param_length, int | np.integer) or param_length < 1:
-            raise ParameterError(f"theta is to have length {param_length!r}; pass an integer of at least 1")
-        self.changing().set_length(int(param_length))
-
-    def update_weights(
-        self,
-        theta: ArrayLike,
-        callback: Given | None = None,
-        log: bool = False,
-    ) -> None:
-        """Set theta; structure, coefficients and everything recorded from them stay.
-
-        The weight of an edge with coefficients c is ``sum(c * theta)``. A weight given as one number w
-        is the coefficient vector ``[w]``, so that ``update_weights([7.0])`` makes a constant graph
-        seven times faster. Initial probabilities do not change.
-
-        Parameters
-        ----------
-        theta : float64[p]
-            The parameters; ``p`` is `param_length`, unless a callback makes of theta what it likes.
-        callback : callable, optional
-            ``callback(theta, coefficients) -> weight`` in place of the sum.
-        log : bool
-            The product ``prod(c * theta)`` in place of the sum, added up as logarithms.
-
-        Raises
-        ------
-        ParameterError
-            `theta` is not a vector of finite numbers of the right length, or makes a weight negative.
-            The graph is as it was before.
-        """
-        try:
-            values = np.array(theta, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise ParameterError(f"theta is {theta!r}; pass a vector of numbers") from None
-        if values.ndim != 1 or values.size == 0 or not all(map(isfinite, values.tolist())):
-            raise ParameterError(f"theta is {theta!r}; pass a vector of finite numbers, not empty")
-        if callback is not None and log:
-            raise GraphError("weights follow from a callback or from log=True, not from both")
-        weighting: Weighting = product if log else linear
-        if callback is not None:
-            weighting = partial(given, callback=callback)
-        weights = self._weigh(weighting, values)
-        self._theta, self._weighting, self._weights, self._factors = values, weighting, weights, None
-
-    def update_parameterized_weights(self, rewards: ArrayLike) -> None:
-        """Do what `update_weights` does, of which this is an older name."""
-        self.update_weights(rewards)
-
-    @also(ipv="weights")
-    def update_ipv(self, weights: Sequence[float]) -> None:
-        """Set the probabilities of the initial states, in the order of the edges of the starting vertex.
-
-        Raises
-        ------
-        GraphError
-            There are more or fewer of them than initial states, or they cannot be probabilities.
-        """
-        arrays = self.arrays
-        try:
-            values = np.array(weights, dtype=np.float64)
-        except (TypeError, ValueError):
-            raise GraphError(f"initial probabilities are {weights!r}; pass a vector of numbers") from None
-        if values.shape != arrays.start_targets.shape:
-            raise GraphError(
-                f"initial probabilities have shape {values.shape}, but {arrays.start_targets.size} edges "
-                f"leave the starting vertex; pass one for each"
-            )
-        check_probabilities(values.tolist(), arrays.states[arrays.start_targets].tolist())
-        self._arrays, self._builder = replace(arrays, start_weights=values), None
-        if self._reading is not None:  # which may depend on where the chain starts
-            self._weights = self._factors = None
 
     # The graph as a value
 

@@ -62,10 +62,12 @@ class StateIndexer:
         **named: Sequence[Property],
     ) -> None:
         sets: list[PropertySet] = []
-        names = [name for name in slot_names if isinstance(name, str)]
-        for properties in slot_names:
-            if not isinstance(properties, str):  # an older way to give the properties of one set
-                property_sets = [*(property_sets or ()), *properties]
+        names: list[Any] = []
+        for entry in slot_names:
+            if isinstance(entry, list | tuple):  # an older way to give the properties of one set
+                property_sets = [*(property_sets or ()), *entry]
+            else:
+                names.append(entry)
         if property_sets:
             if all(isinstance(entry, Property) for entry in property_sets):
                 sets.append(PropertySet("default", [p for p in property_sets if isinstance(p, Property)]))

@@ -24,6 +24,7 @@ INFERENCE = {
     "DataPrior": "phasic.inference.data_prior",
     "RegularizationSchedule": _SCHEDULES + ":Schedule",
     "StepSizeSchedule": _SCHEDULES + ":Schedule",
+    "AdaptiveStepSize": _SCHEDULES,
     "ConstantStepSize": _SCHEDULES,
     "ExpStepSize": _SCHEDULES,
     "WarmupExpStepSize": _SCHEDULES,

@@ -7,7 +7,8 @@ from types import TracebackType
 
 from phasic.errors import OptionError
 
-LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL")
+LEVELS = ("DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL", "NONE")
+_SILENCE = logging.CRITICAL + 1
 _PACKAGES = ("phasic", "hashcache")  # where a result was looked up is said by the latter
 
 
@@ -18,7 +19,7 @@ class LogLevel:
         self._before = [(logging.getLogger(name), logging.getLogger(name).level) for name in names]
         self._shown = [logger for logger, _ in self._before if not logger.hasHandlers()]
         for logger, _ in self._before:
-            logger.setLevel(level)
+            logger.setLevel(_SILENCE if level == "NONE" else level)
         for logger in self._shown:
             logger.addHandler(_handler())
 
@@ -52,7 +53,7 @@ def set_log_level(level: str = "INFO", module: str | None = None) -> LogLevel:
     Parameters
     ----------
     level : str
-        One of DEBUG, INFO, WARNING, ERROR, CRITICAL, in letters of either case.
+        One of DEBUG, INFO, WARNING, ERROR, CRITICAL, NONE, in letters of either case.
     module : str, optional
         Only for this module of the package, such as ``"state_space"``.
 

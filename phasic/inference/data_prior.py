@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
+
+from phasic.inference.priors import Priors
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
 
 
-def DataPrior(
-    graph: Graph,
-    observed_data: ArrayLike,
-    sd: float = 2.0,
-    fixed: Iterable[tuple[int, float]] | None = None,
-    nr_moments: int | None = None,
-    theta_dim: int | None = None,
-    theta_init: ArrayLike | None = None,
-    discrete: bool | None = None,
-    verbose: bool = False,
-    **options: Any,
-) -> Any:
-    """Return the priors of `Graph.method_of_moments`, one for each parameter: `sd` standard errors wide.
+class DataPrior(list[Any]):
+    """The priors of `Graph.method_of_moments`, one for each parameter: `sd` standard errors wide.
 
-    Parameters as there. The data are used twice if a fit to them takes this prior, which makes the posterior
-    a little too narrow, by less the wider the prior is.
+    The data are used twice if a fit to them takes this prior, which makes the posterior a little too narrow,
+    by less the wider the prior is.
+
+    Parameters
+    ----------
+    graph : Graph
+    observed_data : array_like
+    sd : float
+        How many standard errors wide.
+    verbose : bool
+        Has no effect.
+    **options
+        As for `Graph.method_of_moments`.
 
     Examples
     --------
@@ -36,13 +37,14 @@ def DataPrior(
     >>> round(prior.mean, 9)
     5.0
     """
-    return graph.method_of_moments(
-        observed_data,
-        nr_moments=nr_moments,
-        fixed=fixed,
-        theta_dim=theta_dim,
-        theta_init=theta_init,
-        std_multiplier=sd,
-        discrete=discrete,
-        **options,
-    ).prior
+
+    method = "method of moments"
+
+    def __init__(
+        self, graph: Graph, observed_data: ArrayLike, sd: float = 2.0, verbose: bool = False, **options: Any
+    ) -> None:
+        super().__init__(graph.method_of_moments(observed_data, std_multiplier=sd, **options).prior)
+
+    def plot(self, figsize: tuple[float, float] | None = None) -> Any:
+        """Draw every density, and return the matplotlib figure."""
+        return Priors([prior for prior in self if prior is not None]).plot(figsize)

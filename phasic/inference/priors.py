@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, Protocol
 
@@ -53,19 +53,25 @@ class _Shown:
         """See `Prior`."""
         raise NotImplementedError
 
-    def plot(self, figsize: tuple[float, float] | None = None, ax: Any = None, points: int = 400) -> Any:
+    def plot(
+        self,
+        figsize: tuple[float, float] | None = None,
+        title: str | None = None,
+        ax: Any = None,
+        return_ax: bool = True,
+    ) -> Any:
         """Draw the density, scaled to an area of one over what is drawn, and return the matplotlib axes."""
         if ax is None:
             from matplotlib.figure import Figure
 
             ax = Figure(figsize=figsize or (4.0, 2.5), layout="constrained").add_subplot()
-        theta = np.linspace(*self._shown(), points)
+        theta = np.linspace(*self._shown(), 400)
         density = np.exp([self.log_density(float(t)) for t in theta])
         width = np.diff(theta)
         ax.plot(theta, density / (width * 0.5 * (density[1:] + density[:-1])).sum())
         ax.set_xlabel("theta")
-        ax.set_title(repr(self), fontsize=9)
-        return ax
+        ax.set_title(repr(self) if title is None else title, fontsize=9)
+        return ax if return_ax else None
 
     def _shown(self) -> tuple[float, float]:
         """Return from where to where the density is drawn: within it, where that is bounded."""
@@ -302,6 +308,25 @@ class Priors:
         value = sum(prior.log_density(float(t)) for prior, t in zip(self.each, theta, strict=True))
         slopes = [prior.slope(float(t)) for prior, t in zip(self.each, theta, strict=True)]
         return value, np.array(slopes)
+
+    def __iter__(self) -> Iterator[Prior]:
+        return iter(self.each)
+
+    def __len__(self) -> int:
+        return len(self.each)
+
+    def __getitem__(self, index: int) -> Prior:
+        return self.each[index]
+
+    def plot(self, figsize: tuple[float, float] | None = None) -> Any:
+        """Draw every density, and return the matplotlib figure."""
+        from matplotlib.figure import Figure
+
+        figure = Figure(figsize=figsize or (3.0 * len(self), 2.5), layout="constrained")
+        for prior, ax in zip(self, np.ravel(figure.subplots(1, len(self))), strict=True):
+            if isinstance(prior, _Shown):
+                prior.plot(ax=ax)
+        return figure
 
     def __repr__(self) -> str:
         return repr(self.each)

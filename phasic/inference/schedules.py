@@ -92,6 +92,25 @@ class WarmupExpStepSize(Schedule):
         return where(iteration < self.warmup_steps, rising, falling)
 
 
+class AdaptiveStepSize(Schedule):
+    """By `adjust_rate` smaller at each call where particles lie wide apart, larger where they do not.
+
+    Wide is where the mean logarithm of their standard deviations is above `kl_target`. `Graph.svgd` does not
+    say where particles are, and so takes steps of `base_step`: its kernel keeps them apart.
+    """
+
+    def __init__(self, base_step: float = 0.01, kl_target: float = 0.1, adjust_rate: float = 0.1) -> None:
+        self.base_step, self.kl_target, self.adjust_rate = base_step, kl_target, adjust_rate
+        self.current_step = base_step
+
+    def __call__(self, iteration: Any, particles: Any = None) -> Any:
+        """See `Schedule`."""
+        if particles is not None:
+            spread = float(np.mean(np.log(np.std(np.asarray(particles), axis=0) + 1e-8)))
+            self.current_step *= 1.0 + self.adjust_rate * (-1.0 if spread > self.kl_target else 1.0)
+        return self.current_step
+
+
 @dataclass(frozen=True)
 class ConstantRegularization(Schedule):
     """The same strength at every step."""

@@ -36,6 +36,7 @@ PARAMETERS_REFUSED = {
             *("exposure", "exposure_param_index", "joint_index", "nr_moments", "regularization", "rewards"),
         )
     },
+    "PhasicConfig": {name: "configure changes settings" for name in PEER["functions"]["PhasicConfig"]},
     "SVGD": {name: "Graph.svgd makes it" for name in PEER["functions"]["SVGD"]},
 }
 HANDLES = {"Vertex", "Edge", "ParameterizedEdge", "SCCGraph", "SCCVertex"}  # which graphs make
@@ -94,7 +95,7 @@ def test_refusals_are_few_and_each_says_what_to_do():
     assert set(GRAPH) | set(COMPONENT) <= known
     assert set(MODULE) <= set(PEER["functions"]) | {
         *("analyze_svgd_profile", "compute_moments_ffi", "compute_pmf_and_moments_ffi", "compute_pmf_ffi"),
-        "profile_svgd",
+        *("profile_svgd", "model_selection"),
     }
     assert len(GRAPH) <= 20
     graph = Graph(models.lineages(3))

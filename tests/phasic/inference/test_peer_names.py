@@ -9,6 +9,7 @@ import pytest
 
 import phasic
 from phasic import Graph, GraphError, OptionError
+from phasic.inference.priors import Priors
 
 stats = pytest.importorskip("scipy.stats")
 PRIORS = [
@@ -61,6 +62,9 @@ def test_priors_draw_themselves():
         x, y = line.get_data()
         assert np.isfinite(y).all()
         assert np.sum(np.diff(x) * 0.5 * (y[1:] + y[:-1])) == pytest.approx(1.0)
+    several = Priors([prior for prior, _ in PRIORS[:2]])
+    assert len(several.plot().axes) == len(several) == 2
+    assert list(several) == [several[0], several[1]]
     assert (PRIORS[0][0].mu, PRIORS[1][0].sigma) == (2.0, 0.3)
 
 
@@ -73,6 +77,13 @@ def test_schedules_follow_their_formulas():
     rising = phasic.ExponentialCDFRegularization(0.0, 2.0, 10.0)
     assert rising(10) == pytest.approx(2.0 * (1.0 - 1.0 / math.e))
     assert phasic.ExpRegularization(2.0, 0.0, 10.0)(10, particles=None) == pytest.approx(2.0 / math.e)
+
+
+def test_an_adaptive_step_follows_the_spread_of_particles():
+    step = phasic.AdaptiveStepSize(base_step=1.0, kl_target=0.0, adjust_rate=0.5)
+    assert step(0) == 1.0
+    wide, narrow = np.array([[-9.0], [9.0]]), np.array([[-0.1], [0.1]])
+    assert [step(1, wide), step(2, narrow), step(3)] == [0.5, 0.75, 0.75]
 
 
 def test_schedules_draw_themselves():
@@ -149,6 +160,8 @@ def test_sparse_observations_are_a_table_with_gaps():
 
 def test_a_prior_of_the_data_is_that_of_the_method_of_moments():
     graph = Graph(lambda state: [([0], [1.0])] if state[0] else [], ipv=[1])
-    [prior] = phasic.DataPrior(graph, [0.1, 0.2, 0.3], sd=3.0)
+    found = phasic.DataPrior(graph, [0.1, 0.2, 0.3], sd=3.0, theta_dim=1)
+    [prior] = found
+    assert found.method == "method of moments"
     [same] = graph.method_of_moments([0.1, 0.2, 0.3], std_multiplier=3.0).prior
     assert repr(prior) == repr(same)
