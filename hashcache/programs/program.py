@@ -15,6 +15,7 @@ from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.options import Options
 from hashcache.programs.calls import TRACED, in_the_way, remembering, static_token, teller
 from hashcache.programs.compiled import Executable, build, module_of
+from hashcache.programs.properties import fill, filled
 from hashcache.programs.shapes import (
     Statics,
     described,
@@ -251,7 +252,13 @@ class Program(Generic[P, R]):
         assert found.run is not None
         answer = found.run(*passed, **named)
         # What its method of calling keeps after the first call, of no public name, is a tenth faster.
-        self._known[signature] = found._replace(run=getattr(found.run, "_call", None) or found.run)
+        self._known[signature] = found = found._replace(run=getattr(found.run, "_call", None) or found.run)
+        if executable.filled:
+            fill(self._lowered.seen(*parts[1:3]), executable.filled)
+            # The next call sees these objects as they are now, and is to find the same program.
+            static = self._statics.split(args, kwargs)[2]
+            token = static_token(static) if static else None
+            self._known[(signature[0], self._state(), token, *signature[3:])] = found
         if again is not None and module_of(self._jitted, *again) != executable.module:
             self._lowered.forget(*parts, work)
             self._known[signature] = _Found(None, "verification failed: its key misses something")
@@ -338,12 +345,21 @@ class _Lowered(Cached[..., Executable]):
             options: dict[str, str],
             work: _Work,
         ) -> Executable:
-            return build(jitted, *work)
+            seen = self.seen(static, structure)
+            before = filled(seen)
+            executable = build(jitted, *work)
+            executable.filled = sorted(filled(seen) - before, key=repr)
+            return executable
 
         super().__init__(program, layer, Options.of({"name": _name_of(function), "ignore": ("work",)}))
 
     def _renew(self) -> Fingerprint:
         return fingerprint(self._given, settings=False)  # which are in the salt
+
+    def seen(self, static: dict[str, Any], structure: Any) -> dict[str, Any]:
+        """Return the objects that the function sees as they are while it is traced, by name."""
+        captured = {watched.name: watched.value for watched in self.fingerprint().watched}
+        return {**captured, "static": static, "structure": structure}
 
 
 def _name_of(function: Any) -> str:
