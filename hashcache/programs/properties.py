@@ -1,7 +1,7 @@
 """Cached properties that tracing a function fills: a process that finds its program fills them as well.
 
-They are part of the value of their object, so the next function that gets the object would have another key in
-a process where the first was traced than in one where its program was found.
+They are part of the value of their object, so the next function that gets the object would have another key
+in a process where the first was traced than in one where its program was found.
 """
 
 from __future__ import annotations

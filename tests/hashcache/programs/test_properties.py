@@ -74,11 +74,17 @@ def test_objects_in_the_structure_of_arguments(location):
         assert [f.stats()["misses"] for f in (first, second)] == [misses] * 2
 
 
+def two_that_capture(location, model):
+    cache = Cache(location)
+    return (
+        cache.jit(lambda x: model.scale * x, verify="never"),
+        cache.jit(lambda x: model.scale + x, verify="never"),
+    )
+
+
 def test_captured_objects(location):
     for misses in (1, 0):
-        cache, model = Cache(location), Model(5.0)
-        first = cache.jit(lambda x: model.scale * x, verify="never")
-        second = cache.jit(lambda x: model.scale + x, verify="never")
+        first, second = two_that_capture(location, Model(5.0))
         assert first(X).tolist() == [0.0, 10.0, 20.0]
         assert second(X).tolist() == [10.0, 11.0, 12.0]
         assert first(X).tolist() == [0.0, 10.0, 20.0]
