@@ -401,9 +401,9 @@ class Cache(Speaker, Exchanging):
         function : callable
             What `jax.jit` takes. Without it, the decorator is returned.
         verify : {"first", "sample", "never"}
-            Whether, after the first answer by a program that was found, the function is lowered again and
-            compared with it: always, for one program in fifty, or never. A difference drops the program
-            and warns.
+            Whether the function is lowered again and compared with a program that was found: each time,
+            before its first call returns; for one program in fifty, when the process ends; or never. A
+            difference drops the program and warns.
         **options
             Those of `jax.jit`.
 

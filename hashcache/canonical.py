@@ -79,7 +79,8 @@ class Walk:
         self.relax = frozenset(relax)
         self.outline = outline
         self.unfilled = unfilled
-        self.filled: set[str] = set()  # paths of cached properties that were asked for; kept with an outline
+        # Cached properties that were asked for, by path, each with the steps to it; kept with an outline.
+        self.filled: dict[str, tuple[tuple[str, object], ...]] = {}
         self.trail: list[tuple[str, object]] = []
         self.assumptions: list[str] = []
         self.mutable = False  # whether anything seen can change in place

@@ -100,14 +100,14 @@ class LookBack:
     def _only_filled_argument(self, argument: Argument, before: dict[str, bytes]) -> bool:
         walk = ArgumentWalk(relax=self._relax, outline={})
         _outline(walk, argument.name, argument.value)
-        again = ArgumentWalk(relax=self._relax, unfilled=walk.filled - before.keys())
+        again = ArgumentWalk(relax=self._relax, unfilled=walk.filled.keys() - before.keys())
         again.trail.append(("%s", argument.name))
         return self._only_filled(walk, again, argument.value, argument.digest, walk.functions)
 
     def _only_filled_captured(self, watched: Watched, before: dict[str, bytes]) -> bool:
         walk = WatchWalk(outline={})
         _outline(walk, watched.name, watched.value)
-        again = WatchWalk(unfilled=walk.filled - before.keys())
+        again = WatchWalk(unfilled=walk.filled.keys() - before.keys())
         again.trail.append(("%s", watched.name))
         return self._only_filled(walk, again, watched.value, watched.digest, [])
 

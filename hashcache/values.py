@@ -297,7 +297,7 @@ def _without_unfilled(state: dict[str, Any], walk: Walk, kind: type) -> dict[str
     for name, part in state.items():
         path = f"{walk.path()}.{name}"
         if is_cached_property(kind, name):
-            walk.filled.add(path)
+            walk.filled[path] = (*walk.trail, (".%s", name))
             if path in walk.unfilled:
                 continue
         kept[name] = part

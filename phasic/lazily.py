@@ -15,6 +15,7 @@ _SPARSE = "phasic.inference.sparse"
 
 INFERENCE = {
     "SVGD": "phasic.inference.svgd",
+    "MCMC": "phasic.inference.mcmc",
     "Prior": _PRIORS,
     "GaussPrior": _PRIORS,
     "LogGaussPrior": _PRIORS,
@@ -56,7 +57,9 @@ PACKAGE = {
     "DPHProbabilityDistributionContext": _STEPPING,
     "ProbabilityDistributionContext": _STEPPING,
     "MatrixRepresentation": "phasic.matrices:Matrices",
+    "EpochContext": "phasic.joint_context:JointContext",
     "MoMResult": "phasic.inference.matching:Matched",
+    "ProbMatchResult": "phasic.inference.probability_matching:MatchedProbabilities",
     "PTDAlgorithmsError": "phasic.exceptions",
     "PTDBackendError": "phasic.exceptions",
     "PTDConfigError": "phasic.exceptions",

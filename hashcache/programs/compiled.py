@@ -11,6 +11,7 @@ from typing import Any
 from hashcache.codec import CODECS, Payload, encode
 from hashcache.errors import NotWorthStoringError
 from hashcache.programs.calls import remembering
+from hashcache.programs.properties import Path
 from hashcache.programs.shapes import structure
 from hashcache.programs.unstorable import why_unstorable
 
@@ -33,11 +34,13 @@ class Executable:
         Whether it calls routines that a process has to set up before it loads such a program.
     devices : list of int
         Devices that it runs on, in its own order.
+    filled : list
+        Where cached properties were asked for while it was traced, as `properties.filled` has them.
     run : callable or None
         What calls it in this process; None before `load`.
     """
 
-    __slots__ = ("data", "devices", "module", "needs_lapack", "out", "reason", "run")
+    __slots__ = ("data", "devices", "filled", "module", "needs_lapack", "out", "reason", "run")
 
     def __init__(
         self,
@@ -50,6 +53,7 @@ class Executable:
     ) -> None:
         self.data, self.out, self.module, self.needs_lapack = data, out, module, needs_lapack
         self.devices, self.reason = devices, reason
+        self.filled: list[Path] = []
         self.run: Callable[..., Any] | None = None
 
     def load(self, in_tree: Any) -> Callable[..., Any]:
@@ -66,7 +70,7 @@ class Executable:
 class ProgramCodec:
     """Executables as bytes. To load one is to run code, so they never leave the store of their user."""
 
-    name = "jax-executable-1"
+    name = "jax-executable-2"
     executes_code = True
     machine_bound = True
 
@@ -83,6 +87,7 @@ class ProgramCodec:
             "module": value.module,
             "lapack": value.needs_lapack,
             "devices": value.devices,
+            "filled": value.filled,
             "codec": codec,
             "out": out.description,
         }
@@ -93,7 +98,10 @@ class ProgramCodec:
         about = payload.description
         codec = next(one for one in CODECS if one.name == about["codec"])
         out = codec.decode(Payload(about["out"], payload.frames[1:]))
-        return Executable(bytes(payload.frames[0]), out, about["module"], about["lapack"], about["devices"])
+        data = bytes(payload.frames[0])
+        executable = Executable(data, out, about["module"], about["lapack"], about["devices"])
+        executable.filled = about["filled"]
+        return executable
 
 
 def build(jitted: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Executable:

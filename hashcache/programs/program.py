@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import random
+import weakref
 from collections.abc import Callable, Hashable
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
 
@@ -15,6 +16,8 @@ from hashcache.fingerprint import Fingerprint, fingerprint
 from hashcache.options import Options
 from hashcache.programs.calls import TRACED, in_the_way, remembering, static_token, teller
 from hashcache.programs.compiled import Executable, build, module_of
+from hashcache.programs.ending import at_the_end
+from hashcache.programs.properties import fill, filled
 from hashcache.programs.shapes import (
     Statics,
     described,
@@ -251,12 +254,45 @@ class Program(Generic[P, R]):
         assert found.run is not None
         answer = found.run(*passed, **named)
         # What its method of calling keeps after the first call, of no public name, is a tenth faster.
-        self._known[signature] = found._replace(run=getattr(found.run, "_call", None) or found.run)
-        if again is not None and module_of(self._jitted, *again) != executable.module:
-            self._lowered.forget(*parts, work)
-            self._known[signature] = _Found(None, "verification failed: its key misses something")
-            self._say_stale()
+        self._known[signature] = found = found._replace(run=getattr(found.run, "_call", None) or found.run)
+        if executable.filled:
+            fill(self._lowered.seen(*parts[1:3]), executable.filled)
+            # The next call sees these objects as they are now, and is to find the same program.
+            static = self._statics.split(args, kwargs)[2]
+            token = static_token(static) if static else None
+            self._known[(signature[0], self._state(), token, *signature[3:])] = found
+        if again is not None and self._verify == "first":
+            self._compare(signature, again, executable.module, parts)
+        elif again is not None:
+            self._compare_at_the_end(signature, again, executable.module, parts)
         return answer
+
+    def _compare(self, signature: Any, abstract: _Work, module: str, parts: tuple[Any, ...]) -> None:
+        """Lower the function again, and drop the program that was found if it is of another module."""
+        if module_of(self._jitted, *abstract) == module:
+            return
+        self._lowered.forget(*parts, abstract)
+        self._known[signature] = _Found(None, "verification failed: its key misses something")
+        self._say_stale()
+
+    def _compare_at_the_end(
+        self, signature: Any, abstract: _Work, module: str, parts: tuple[Any, ...]
+    ) -> None:
+        """Do so when the process ends, if the function is then seen as it is now."""
+        me, now = weakref.ref(self), self._settled()
+
+        def compare() -> None:
+            program = me()
+            if program is not None and program._settled() == now:
+                program._compare(signature, abstract, module, parts)
+
+        at_the_end(compare)
+
+    def _settled(self) -> list[Any]:
+        """Return what a program depends on besides its arguments."""
+        told = [self._state()]
+        self._tell([], told)
+        return told
 
     def _load(self, executable: Executable, tree: Any) -> bool:
         """Load a program that was found; return whether that could be done."""
@@ -272,9 +308,7 @@ class Program(Generic[P, R]):
             return False
         return True
 
-    def _abstract(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any]
-    ) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    def _abstract(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Work:
         """Return the arguments without what is in their arrays."""
         import jax
 
@@ -286,7 +320,7 @@ class Program(Generic[P, R]):
             name: arg if self._statics.is_static(name) else jax.tree_util.tree_map(_shape_of, arg)
             for name, arg in kwargs.items()
         }
-        return shaped, named
+        return _Work(shaped, named)
 
     def _say_stale(self) -> None:
         self._layer.cache.warn(
@@ -338,12 +372,21 @@ class _Lowered(Cached[..., Executable]):
             options: dict[str, str],
             work: _Work,
         ) -> Executable:
-            return build(jitted, *work)
+            seen = self.seen(static, structure)
+            before = filled(seen)
+            executable = build(jitted, *work)
+            executable.filled = sorted(filled(seen) - before, key=repr)
+            return executable
 
         super().__init__(program, layer, Options.of({"name": _name_of(function), "ignore": ("work",)}))
 
     def _renew(self) -> Fingerprint:
         return fingerprint(self._given, settings=False)  # which are in the salt
+
+    def seen(self, static: dict[str, Any], structure: Any) -> dict[str, Any]:
+        """Return the objects that the function sees as they are while it is traced, by name."""
+        captured = {watched.name: watched.value for watched in self.fingerprint().watched}
+        return {**captured, "static": static, "structure": structure}
 
 
 def _name_of(function: Any) -> str:

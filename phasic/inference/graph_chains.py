@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
 
+from phasic.keywords import without_effect
+
 if TYPE_CHECKING:
     from phasic.inference.graph import Fixed, Tied
     from phasic.inference.mcmc import MCMC
@@ -19,6 +21,10 @@ class Chains(ABC):
     @abstractmethod
     def _problem(self, *arguments: Any, **data: Any) -> Problem: ...
 
+    @without_effect(
+        jit="there is one road to every number, whatever JAX is doing",
+        proposal_scale="steps are found by the gradient, and their length while chains burn in",
+    )
     def mcmc(
         self,
         observed_data: Any,

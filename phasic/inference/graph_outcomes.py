@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from numpy.typing import ArrayLike
 
 from phasic.errors import GraphError
+from phasic.keywords import without_effect
 
 if TYPE_CHECKING:
     from phasic.inference.graph import Fixed, Tied
@@ -24,6 +25,7 @@ class OutcomeMatching(ABC):
     @abstractmethod
     def _problem(self, *arguments: Any, **data: Any) -> Problem: ...
 
+    @without_effect(verbose="the result says what was found")
     def probability_matching(
         self,
         observed_data: ArrayLike,

@@ -124,12 +124,12 @@ def test_programs_never_leave(cache: Cache) -> None:
 
     Layer("program", codec=ProgramCodec(), cache=cache)
     key = Key("program", "step", "a" * 32)
-    cache.store.put(*_as_put(made("jax-executable-1", {}, [b"code"], key)))
+    cache.store.put(*_as_put(made("jax-executable-2", {}, [b"code"], key)))
     done = cache.export_entries(io.BytesIO(), allow_pickle=True)
     assert not done.keys
     assert "one machine" in done.refused[0].reason
     done = Cache(cache.location / "other").import_entries(
-        io.BytesIO(archive(made("jax-executable-1", {}, [b"code"], key))), allow_pickle=True
+        io.BytesIO(archive(made("jax-executable-2", {}, [b"code"], key))), allow_pickle=True
     )
     assert not done.keys
 

@@ -52,6 +52,11 @@ def run_all(python: Any, folder: Path, edits: dict[str, Edited]) -> dict[str, li
 
 
 def test_no_edited_program_is_stale_and_every_unchanged_one_is_found(python, tmp_path):
+    assert run_all(python, tmp_path / "programs", dict(list(chosen().items())[::4])) == {}
+
+
+@pytest.mark.slow
+def test_no_program_is_stale_with_every_transformation_and_every_place_among_them(python, tmp_path):
     assert run_all(python, tmp_path / "programs", chosen()) == {}
 
 

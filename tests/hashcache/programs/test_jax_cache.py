@@ -67,7 +67,14 @@ def test_a_directory_that_jax_was_told_of_elsewhere_is_left_to_it(python, jax_ca
     assert list((tmp_path / "own").iterdir())
 
 
-@pytest.mark.parametrize("damage", ["cut short", "empty", "overwritten"])
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "cut short",
+        pytest.param("empty", marks=pytest.mark.slow),
+        pytest.param("overwritten", marks=pytest.mark.slow),
+    ],
+)
 def test_damaged_programs_are_found_and_removed_so_that_jax_writes_them_anew(python, jax_cache, damage):
     run(python)
     entry, *_ = jax_cache.entries()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from hashcache import AuditWarning, Cache
-from hashcache.programs import compiled
+from hashcache.programs import compiled, ending, program
 
 X = jnp.arange(4.0)
 RATE = 3.0
@@ -173,9 +173,9 @@ def test_the_next_process_finds_the_program_and_neither_traces_nor_compiles(pyth
     "flag",
     [
         {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
-        {"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"},
-        {"JAX_ENABLE_X64": "1"},
-        {"JAX_DEFAULT_MATMUL_PRECISION": "float32"},
+        pytest.param({"XLA_FLAGS": "--xla_cpu_enable_fast_math=true"}, marks=pytest.mark.slow),
+        pytest.param({"JAX_ENABLE_X64": "1"}, marks=pytest.mark.slow),
+        pytest.param({"JAX_DEFAULT_MATMUL_PRECISION": "float32"}, marks=pytest.mark.slow),
     ],
 )
 def test_another_environment_has_programs_of_its_own(python, flag):
@@ -254,3 +254,31 @@ def test_verification_drops_a_program_that_the_function_does_not_lower_to_any_mo
         late(X)
     assert value(late(X)) == [0, 3, 6, 9]
     assert value(make("first")(X)) == [0, 3, 6, 9]
+
+
+def test_a_sample_is_verified_when_the_process_ends_and_nobody_waits_for_it(jit, tmp_path, monkeypatch):
+    (tmp_path / "rate").write_text("2.0")
+    shelf = Shelf(tmp_path / "rate")
+    make = lambda verify: jit(lambda x: x * shelf.rate, verify=verify)  # noqa: E731
+    assert value(make("never")(X)) == [0, 2, 4, 6]
+    (tmp_path / "rate").write_text("3.0")
+    monkeypatch.setattr(program, "_SAMPLED", 1.0)
+    late = make("sample")
+    assert value(late(X)) == value(late(X)) == [0, 2, 4, 6]
+    with pytest.warns(AuditWarning, match="not what the function compiles to now"):
+        ending._end()
+    assert value(make("never")(X)) == [0, 3, 6, 9]
+
+
+def test_the_end_verifies_only_what_is_seen_as_it_was(jit, tmp_path, monkeypatch):
+    (tmp_path / "rate").write_text("2.0")
+    shelf = Shelf(tmp_path / "rate")
+    make = lambda verify: jit(lambda x: x * shelf.rate, verify=verify)  # noqa: E731
+    with jax.default_matmul_precision("float32"):
+        make("never")(X)
+        (tmp_path / "rate").write_text("3.0")
+        monkeypatch.setattr(program, "_SAMPLED", 1.0)
+        late = make("sample")
+        assert value(late(X)) == [0, 2, 4, 6]
+    ending._end()  # under other settings, where another module would say nothing
+    assert late.stats() == {"hits": 1, "misses": 0}
