@@ -42,7 +42,7 @@ def pair():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 5.0])
     prior = [LogGaussPrior(1.0, 0.3), LogGaussPrior(5.0, 0.3)]
-    return graph.mcmc(graph.sample(200, seed=1), prior=prior, n_samples=60, burn_in=60, n_chains=2, seed=1)
+    return graph.mcmc(graph.sample(500, seed=1), prior=prior, n_samples=60, burn_in=60, n_chains=2, seed=1)
 
 
 def test_the_posterior_of_a_rate_is_the_gamma_that_it_has_to_be(gamma):
@@ -244,7 +244,8 @@ def pyplot():
 def particles():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 5.0])
-    return graph.svgd(graph.sample(200, seed=1), n_iterations=4, n_particles=6, seed=1)
+    prior = [LogGaussPrior(1.0, 0.3), LogGaussPrior(5.0, 0.3)]
+    return graph.svgd(graph.sample(500, seed=1), prior=prior, n_iterations=4, n_particles=6, seed=1)
 
 
 @pytest.mark.parametrize(
