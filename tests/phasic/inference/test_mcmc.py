@@ -41,7 +41,7 @@ def gamma():
 def pair():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 5.0])
-    prior = [LogGaussPrior(1.0, 0.3), LogGaussPrior(5.0, 0.3)]
+    prior = [LogGaussPrior(median=1.0, log_std=0.3), LogGaussPrior(median=5.0, log_std=0.3)]
     return graph.mcmc(graph.sample(500, seed=1), prior=prior, n_samples=60, burn_in=60, n_chains=2, seed=1)
 
 
@@ -244,7 +244,7 @@ def pyplot():
 def particles():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 5.0])
-    prior = [LogGaussPrior(1.0, 0.3), LogGaussPrior(5.0, 0.3)]
+    prior = [LogGaussPrior(median=1.0, log_std=0.3), LogGaussPrior(median=5.0, log_std=0.3)]
     return graph.svgd(graph.sample(500, seed=1), prior=prior, n_iterations=4, n_particles=6, seed=1)
 
 
