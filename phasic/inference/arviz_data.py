@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from phasic.arrays import Floats
+from phasic.engine import Engine
 from phasic.errors import GraphError
 
 if TYPE_CHECKING:
@@ -70,7 +71,9 @@ def _terms(posterior: Posterior, free: Floats) -> dict[str, Floats]:
 
 
 def _times(posterior: Posterior) -> Floats | None:
-    """Return observed times, None where what was observed is something else."""
+    """Return observed times, None where what was observed is something else, or rates change with time."""
+    if type(posterior.problem.engine) is not Engine:
+        return None
     try:
         return posterior.problem.times
     except GraphError:

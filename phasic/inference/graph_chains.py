@@ -21,10 +21,7 @@ class Chains(ABC):
     @abstractmethod
     def _problem(self, *arguments: Any, **data: Any) -> Problem: ...
 
-    @without_effect(
-        jit="there is one road to every number, whatever JAX is doing",
-        proposal_scale="steps are found by the gradient, and their length while chains burn in",
-    )
+    @without_effect(proposal_scale="the sampler finds its steps", jit="there is nothing to compile")
     def mcmc(
         self,
         observed_data: Any,
@@ -46,6 +43,7 @@ class Chains(ABC):
         tied: Tied | None = None,
         censored: ArrayLike | None = None,
         truncated: ArrayLike | None = None,
+        joint_index: bool = False,
         target_accept: float = 0.8,
         parallel: int | None = None,
     ) -> MCMC:
@@ -71,7 +69,7 @@ class Chains(ABC):
             Print the summary in the end.
         progress : bool
             Show a bar where somebody can see it.
-        censored, truncated
+        censored, truncated, joint_index
             As for `svgd`.
         target_accept : float
             How careful the sampler is; nearer to 1 it takes smaller steps.
@@ -106,9 +104,9 @@ class Chains(ABC):
         from phasic.inference.posterior import Posterior
         from phasic.progress import is_watched
 
-        data = {"rewards": rewards, "censored": censored, "truncated": truncated}
-        given = {name: value for name, value in data.items() if value is not None}
-        problem = self._problem(observed_data, discrete, theta_dim, fixed, tied, **given)
+        problem = self._problem(
+            observed_data, discrete, theta_dim, fixed, tied, rewards, censored, truncated, joint_index
+        )
         found = MCMC(
             Posterior(problem, prior, positive_params, param_transform),
             n_samples=n_samples,

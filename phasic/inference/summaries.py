@@ -165,7 +165,7 @@ class Summaries(ABC):
             With the log-likelihood of each observation at each draw, which ``arviz.loo`` needs.
         predictive : int
             For how many draws of each chain to simulate data like those observed, for ``arviz.plot_ppc``.
-            None are for censored, truncated or rewarded observations.
+            None are for censored, truncated or rewarded observations, nor for graphs with epochs.
         seed : int, optional
             Of what is simulated.
 

@@ -42,7 +42,7 @@ def pair():
     graph = Graph(two_steps, ipv=[2])
     graph.update_weights([1.0, 5.0])
     prior = [LogGaussPrior(median=1.0, log_std=0.3), LogGaussPrior(median=5.0, log_std=0.3)]
-    return graph.mcmc(graph.sample(60, seed=1), prior=prior, n_samples=60, burn_in=60, n_chains=2, seed=1)
+    return graph.mcmc(graph.sample(500, seed=1), prior=prior, n_samples=60, burn_in=60, n_chains=2, seed=1)
 
 
 def test_the_posterior_of_a_rate_is_the_gamma_that_it_has_to_be(gamma):
@@ -204,6 +204,38 @@ def test_ctrl_c_returns_what_there_is():
     assert found.samples.shape == (2, 7, 1)
 
 
+def test_censored_times_count_as_what_they_are(pyplot):
+    """Events and time at risk are all that matters; the posterior is a gamma distribution."""
+    graph, times = exponential(2.0, 60)
+    censored = times > 0.6
+    seen = np.minimum(times, 0.6)
+    found = graph.mcmc(
+        seen, prior=GammaPrior(2.0, 1.0), censored=censored, n_samples=250, burn_in=200, n_chains=2, seed=1
+    )
+    exact = stats.gamma(2.0 + (~censored).sum(), scale=1.0 / (1.0 + seen.sum()))
+    assert abs(found.theta_mean[0] - exact.mean()) < 4.0 * exact.std() / np.sqrt(found.ess[0])
+    data = found.to_inference_data()
+    assert data.log_likelihood["time"].shape == (2, 250, 60)
+    assert "posterior_predictive" not in data.groups()
+    figure = found.plot_fit()
+    assert "censored" in [text.get_text() for text in figure.axes[1].get_legend().get_texts()]
+    pyplot.close(figure)
+
+
+def test_graphs_with_epochs_are_drawn_for_too():
+    from phasic import models
+
+    graph = Graph(models.lineages(3)).add_epoch(0.5)
+    graph.update_weights([1.0, 0.0, 2.0, 0.5])
+    times = graph.sample(40, seed=1)
+    found = graph.mcmc(
+        times, n_samples=10, burn_in=20, n_chains=1, seed=1, prior=LogGaussPrior(median=1.0, log_std=0.5)
+    )
+    assert found.theta_std[0] > 0.0 < found.theta_std[2]
+    assert found.theta_std[3] == 0.0
+    assert "posterior_predictive" not in found.to_inference_data().groups()
+
+
 def test_bad_settings_are_refused_by_name():
     graph, times = exponential(2.0, 40)
     for name in ("n_samples", "n_chains", "burn_in", "thin"):
@@ -243,7 +275,9 @@ def pyplot():
 @pytest.fixture(scope="module")
 def particles():
     graph = Graph(two_steps, ipv=[2])
-    return graph.svgd([0.5, 1.0, 2.0, 1.5] * 8, n_iterations=4, n_particles=6, seed=1)
+    graph.update_weights([1.0, 5.0])
+    prior = [LogGaussPrior(median=1.0, log_std=0.3), LogGaussPrior(median=5.0, log_std=0.3)]
+    return graph.svgd(graph.sample(500, seed=1), prior=prior, n_iterations=4, n_particles=6, seed=1)
 
 
 @pytest.mark.parametrize(
