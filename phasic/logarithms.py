@@ -32,6 +32,7 @@ _TOO_OFTEN = 1e10
 _PER_VISIT = 0.5  # products of numbers in doubling, to be worth it, per visit to an edge in walking
 _MOST_PRODUCTS = 4e11
 _MOST_VISITS = 2e11  # to edges, in walking there and back
+_MOST_STEPS = 50_000_000  # that what each is worth is kept of
 _TOO_SMALL = -690.0  # logarithm of what float64 cannot hold with all its digits
 
 
@@ -240,7 +241,7 @@ class Logarithms:
             if discrete
             else first_guess(clock * times) + trace.n_vertices
         )
-        if float(steps) * trace.targets.size > _MOST_VISITS:
+        if float(steps) * trace.targets.size > _MOST_VISITS or steps > _MOST_STEPS:
             raise PhasicError(
                 f"the {trace.order.size} states jump up to {float(steps):.2g} times until the last "
                 f"observation, too often to follow for a gradient; leave out late observations"

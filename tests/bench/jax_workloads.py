@@ -68,11 +68,13 @@ def scanned(theta, x):
 
 
 def unrolled_(theta, x):
+    """Each operation makes a value of earlier ones, as those of an elimination do."""
+    random = np.random.default_rng(0)
     s = [theta[0] * (1 + i * 0.01) for i in range(20)]
-    for i in range(int(unrolled)):
-        a, b, c = (int(v) % 20 for v in OPERATIONS[i])
-        s[c] = s[a] * 0.99 + s[b] * theta[1] * 1e-3
-    return jnp.log(jnp.abs(jnp.stack(s[:10]) * x).sum() + 1)
+    for _ in range(int(unrolled)):
+        a, b = random.integers(0, len(s), size=2).tolist()
+        s.append(s[a] * 0.99 + s[b] * theta[1] * 1e-3)
+    return jnp.log(jnp.abs(jnp.stack(s[-10:]) * x).sum() + 1)
 
 
 def svgd(likelihood):

@@ -17,7 +17,7 @@ pytestmark = pytest.mark.bench
 ROOT = Path(__file__).resolve().parent.parent.parent
 WORKLOADS = Path(__file__).with_name("jax_workloads.py")
 ROUNDS = int(os.environ.get("HASHCACHE_BENCH_ROUNDS", "7"))
-UNROLLED = int(os.environ.get("HASHCACHE_BENCH_UNROLLED", "200"))
+UNROLLED = int(os.environ.get("HASHCACHE_BENCH_UNROLLED", "2000"))
 
 NAMES = {
     "network": ("gradient of a network of 7 layers in a scan of 20 steps", "2.5; 4"),
