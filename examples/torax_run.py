@@ -8,6 +8,7 @@ the disk, and with `with_hashcache`, the lines that a user adds.
 from __future__ import annotations
 
 import hashlib
+import importlib.util
 import json
 import os
 import statistics
@@ -96,6 +97,8 @@ def main() -> None:
     if len(sys.argv) > 2:
         print(json.dumps(compute(*sys.argv[1:])))
         return
+    if importlib.util.find_spec("torax") is None:
+        sys.exit("Torax is not installed here; `make torax` runs this in an environment that has it")
     rounds = int(sys.argv[1]) if sys.argv[1:] else 1
     with tempfile.TemporaryDirectory() as place:
         os.environ["HASHCACHE_DIR"] = str(Path(place, "hashcache"))
