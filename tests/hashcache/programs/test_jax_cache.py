@@ -176,9 +176,8 @@ def test_the_size_is_kept_to_while_jax_writes(python, jax_cache):
     assert written > 32
     sizes = [entry.size for entry in jax_cache.entries()]
     assert len(sizes) < written
-    since = (
-        written % 16 + 1
-    )  # JAX tells of a program and then writes it, as it did when it was looked at last
+    # JAX tells of a program before it writes it, when it was looked at last as well.
+    since = written % 16 + 1
     assert sum(sizes) <= 30_000 + since * max(sizes)
 
 
