@@ -2,11 +2,14 @@
 PYTHON ?= python3
 PEER_NEEDS = ipython jax jaxlib matplotlib numpy pandas requests scipy seaborn setuptools tqdm
 
-.PHONY: demo test test-all slow bench bench-phasic faults lint clean
+.PHONY: demo torax test test-all slow bench bench-phasic faults lint clean
 
 demo: .venv/demo/ready          ## the examples, on real input
 	.venv/demo/bin/python examples/metals.py
 	.venv/demo/bin/python examples/coalescent.py
+
+torax: .venv/torax/ready        ## a real simulator with and without its programs stored
+	.venv/torax/bin/python examples/torax_run.py 5
 
 test: .venv/test/ready          ## the test suite
 	.venv/test/bin/python -m pytest -n 2
@@ -38,6 +41,12 @@ lint: .venv/test/ready          ## style and types
 	$(PYTHON) -m venv .venv/demo
 	.venv/demo/bin/python -m pip install --quiet --upgrade pip
 	.venv/demo/bin/python -m pip install --quiet '.[examples]'
+	touch $@
+
+.venv/torax/ready: pyproject.toml
+	$(PYTHON) -m venv .venv/torax
+	.venv/torax/bin/python -m pip install --quiet --upgrade pip
+	.venv/torax/bin/python -m pip install --quiet --editable '.[jax]' 'torax>=1.4'
 	touch $@
 
 .venv/test/ready: pyproject.toml

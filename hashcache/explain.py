@@ -53,8 +53,11 @@ class Explanation(NamedTuple):
 def explain(call: Call) -> Explanation:
     """Return whether a call would be a hit and, if not, how it differs from the nearest stored one."""
     parts = call.parts()
-    hit = call.layer.holds(call, Counter())
+    found: Counter[str] = Counter()
+    hit = call.layer.holds(call, found)
     reason, changes = ("stored", ()) if hit else _reason(call, parts)
+    if found["torn"]:
+        reason, changes = "the stored result is damaged", ()
     return Explanation(hit, reason, changes, call.key, tuple(parts), call.fingerprint.assumptions)
 
 

@@ -29,8 +29,8 @@ def keep() -> None:
 def keep_in(folder: str | None) -> str:
     """Have JAX keep programs in a directory that was asked for, and return where; None for that of `keep`."""
     cache = _jax_cache()
-    if folder is None and cache.in_use() is not cache:
-        return str(cache.in_use().folder)  # by JAX's own settings
+    if folder is None and (cache.is_on or cache.in_use() is not cache):
+        return str(cache.in_use().folder)  # by settings of JAX's own, or of whoever switched it on
     place = str(cache.switch_on(_SIZE if folder is None else None, folder))
     if cache not in _switched_on:
         _switched_on.append(cache)

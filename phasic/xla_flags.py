@@ -92,7 +92,7 @@ def give(name: str, value: int) -> str:
     """
     if name == THREADS:
         if tried(os.environ.get(_FLAGS, ""), value).threads != value:
-            return "this version of XLA takes a thread for every core; restrict the process instead"
+            return "this version of XLA was not seen to take as many; restrict the process instead"
         os.environ[THREADS] = str(value)
     else:
         reason = _add(name, f"--{name}={value}")

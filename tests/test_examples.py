@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import importlib.util
 import json
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,6 +56,17 @@ def test_programs(python):
     assert len(last) == 3
     assert len(set(last)) == 1
     assert set(rows(second)) == {"simulation", "fit by its gradient"}
+
+
+def test_torax_says_what_to_run_where_it_is_missing():
+    if importlib.util.find_spec("torax"):
+        pytest.skip("Torax is installed")
+    done = subprocess.run(
+        [sys.executable, EXAMPLES / "torax_run.py"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert "make torax" in done.stderr
+    assert re.search(r"^torax:", (EXAMPLES.parent / "Makefile").read_text(), re.MULTILINE)
 
 
 def test_coalescent(python):

@@ -22,6 +22,7 @@ def test_a_preset_survives_a_file(preset, tmp_path):
     assert CompilationConfig.load_from_file(tmp_path / "config.json") == config
 
 
+@pytest.mark.slow
 def test_presets_differ_in_what_they_say_they_do():
     balanced, fast, slow = (getattr(CompilationConfig, preset)() for preset in PRESETS)
     assert fast.optimization_level < balanced.optimization_level < slow.optimization_level

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -65,9 +67,12 @@ def test_an_option(jit, f):
     assert "option donate_argnames: new" in late.explain(X, 1.0, n=2).reason
 
 
-def test_a_version(f, monkeypatch):
-    monkeypatch.setattr(jax, "__version__", "0.0")
-    assert f.explain(X, 1.0, n=2).reason.startswith("jax: ")
+@pytest.mark.parametrize("package", ["jax", "jaxlib"])
+def test_a_version(f, monkeypatch, package):
+    module = importlib.import_module(package)
+    now = module.__version__
+    monkeypatch.setattr(module, "__version__", "0.0")
+    assert f.explain(X, 1.0, n=2).reason == f"{package}: '{now}' -> '0.0'"
 
 
 def test_a_flag(f, monkeypatch):
@@ -86,6 +91,35 @@ def test_the_machine(f, monkeypatch, what):
     monkeypatch.setattr(environment, "machine", lambda: {**known, what: "another"})
     assert f.explain(X, 1.0, n=2).reason.startswith(f"{what}: '")
     assert f.explain(X, 1.0, n=2).reason.endswith("-> 'another'")
+
+
+def test_the_number_of_devices(python):
+    code = (
+        "import hashcache, jax, jax.numpy as jnp; from hashcache.programs import compiled\n"
+        "compiled._WORTH_STORING = 0.0; f = hashcache.jit(lambda x: x * 2); x = jnp.arange(4.0)\n"
+        "print(f.explain(x).reason); f(x)"
+    )
+    two = "--xla_force_host_platform_device_count=2"
+    python(code, JAX_PLATFORMS="cpu")
+    reason = python(code, JAX_PLATFORMS="cpu", XLA_FLAGS=two).strip()
+    assert reason == f"devices: '0 cpu' -> '0 cpu, 1 cpu'; XLA_FLAGS: new ('{two}')"
+
+
+def test_a_damaged_program(f, location):
+    entries = [path for path in location.rglob("*") if path.is_file() and "program" in path.parts]
+    path = max(entries, key=lambda entry: entry.stat().st_size)
+    data = path.read_bytes()
+    path.write_bytes(data[:-100] + bytes(100))
+    late = Cache(location).jit(scaled, static_argnames="n", verify="never")
+    with pytest.warns(StoreWarning, match="damaged"):
+        assert late.explain(X, 1.0, n=2).reason == "the stored result is damaged"
+
+
+def test_every_reason_is_one_line(f, monkeypatch):
+    monkeypatch.setitem(globals(), "RATE", {"a": "two\nlines", "b": np.eye(9)})
+    for changed in ((X[:3], 1.0, 2), (X, jnp.float32(1), 2), (X, 1.0, 3), (X, 1.0, 2)):
+        explanation = f.explain(*changed[:2], n=changed[2])
+        assert not any("\n" in reason for reason in (explanation.reason, *explanation.changes))
 
 
 def test_a_callback(jit):
