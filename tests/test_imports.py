@@ -91,11 +91,11 @@ def test_imports_within_hashcache_point_one_way():
                 assert rank[inner] < rank[name], f"{name} imports {inner}"
 
 
-def test_hashcache_knows_nothing_of_phasic_and_phasic_meets_it_in_one_place():
+def test_hashcache_knows_nothing_of_phasic_and_phasic_meets_it_in_few_places():
     for path in (ROOT / "hashcache").rglob("*.py"):
         tops = {name.partition(".")[0] for name in imports(path, "hashcache", everywhere=True)}
         assert not tops & {"phasic", "numba"}, path.name
-    meeting = {"layers.py", "caches.py"}
+    meeting = {"layers.py", "caches.py", "http.py"}  # the last for connections, which both read from
     for path in (ROOT / "phasic").rglob("*.py"):
         tops = {name.partition(".")[0] for name in imports(path, "phasic", everywhere=True)}
         if "hashcache" in tops:

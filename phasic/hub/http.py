@@ -4,24 +4,18 @@ from __future__ import annotations
 
 import http.client
 import re
-import socket
-import ssl
-import threading
 import time
 import urllib.error
-import urllib.parse
 import urllib.request
-from contextlib import suppress
 from dataclasses import dataclass
-from functools import partial
 from typing import Any
 
+from hashcache.exchange.connections import Watch, opener
 from phasic.hub.arriving import Arriving
 from phasic.hub.errors import UnreachableError, within
 from phasic.progress import Progress
 
 _CHUNK = 1 << 16
-_MOST_REDIRECTIONS = 5
 _RANGE = re.compile(r"bytes ([0-9]{1,15})-[0-9]{1,15}/(?:[0-9]{1,15}|\*)")
 
 
@@ -60,107 +54,6 @@ class _Passing(UnreachableError):
     """What another attempt may mend, after as many seconds as the server says."""
 
     wait: float = 0.0
-
-
-class _Redirections(urllib.request.HTTPRedirectHandler):
-    """Follows a few redirections, never from https to http and never to another protocol."""
-
-    max_redirections = _MOST_REDIRECTIONS
-    max_repeats = 2
-
-    def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
-        try:
-            return super().http_error_302(req, fp, code, msg, headers)
-        except BaseException:  # which leaves the connection to whoever called
-            fp.close()
-            raise
-
-    http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
-
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
-        before, after = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl))
-        if after not in ("http", "https") or (before == "https" and after == "http"):
-            raise UnreachableError(
-                f"{req.full_url} leads to {newurl}, which is less safe; it is not followed"
-            )
-        return super().redirect_request(req, fp, code, msg, headers, newurl)
-
-
-class _Watch:
-    """Shuts connections down when time is up, whatever they are in the middle of: a context.
-
-    A timeout of a socket begins anew with every byte, and a server can send one a second for years.
-    """
-
-    def __init__(self, seconds: float) -> None:
-        self.is_over = False
-        self._copies: list[socket.socket] = []  # of sockets, which TLS takes over
-        self._timer = threading.Timer(max(seconds, 0.0), self._cut)
-        self._timer.daemon = True
-
-    def __enter__(self) -> _Watch:
-        self._timer.start()
-        return self
-
-    def __exit__(self, *raised: object) -> None:
-        self._timer.cancel()
-        for copy in self._copies:
-            copy.close()
-
-    def _cut(self) -> None:
-        self.is_over = True
-        for copy in self._copies:
-            with suppress(OSError):
-                copy.shutdown(socket.SHUT_RDWR)
-
-    def connect(self, *args: Any, **kwargs: Any) -> socket.socket:
-        """Do as `socket.create_connection`, and watch the connection."""
-        connection = socket.create_connection(*args, **kwargs)
-        self._copies.append(connection.dup())
-        if self.is_over:
-            self._cut()
-        return connection
-
-    def made(self, kind: type[http.client.HTTPConnection], *args: Any, **kwargs: Any) -> Any:
-        """Return a connection of HTTP that is watched once it is open."""
-        made: Any = kind(*args, **kwargs)
-        made._create_connection = self.connect
-        return made
-
-
-class _Plain(urllib.request.HTTPHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
-
-    def http_open(self, req: Any) -> Any:
-        made: Any = partial(self._watch.made, http.client.HTTPConnection)
-        return self.do_open(made, req)
-
-
-class _Encrypted(urllib.request.HTTPSHandler):
-    def __init__(self, watch: _Watch) -> None:
-        super().__init__()
-        self._watch = watch
-
-    def https_open(self, req: Any) -> Any:
-        made: Any = partial(self._watch.made, http.client.HTTPSConnection)
-        return self.do_open(made, req, context=ssl.create_default_context())  # which verifies
-
-
-def _opener(watch: _Watch) -> urllib.request.OpenerDirector:
-    """Return what opens addresses: without the handlers for files, data or FTP."""
-    opener = urllib.request.OpenerDirector()
-    for handler in (
-        urllib.request.ProxyHandler(),
-        _Plain(watch),
-        _Encrypted(watch),
-        urllib.request.HTTPDefaultErrorHandler(),
-        urllib.request.HTTPErrorProcessor(),
-        _Redirections(),
-    ):
-        opener.add_handler(handler)
-    return opener
 
 
 class Server:
@@ -215,9 +108,11 @@ class Server:
             if arriving.tag:
                 headers["If-Range"] = arriving.tag
         request = urllib.request.Request(url, headers=headers)
-        with _Watch(end - time.monotonic()) as watch:
+        with Watch(end - time.monotonic()) as watch:
             try:
-                with _opener(watch).open(request, timeout=self._patience.silence) as response:
+                with opener(watch, UnreachableError).open(
+                    request, timeout=self._patience.silence
+                ) as response:
                     return self._body(response, url, largest, watch, arriving, progress)
             except UnreachableError:
                 raise
@@ -240,7 +135,7 @@ class Server:
                 raise _Passing(f"{url} cannot be read: {type(error).__name__}: {reason}") from error
 
     def _body(
-        self, response: Any, url: str, largest: int, watch: _Watch, arriving: Arriving, progress: Progress
+        self, response: Any, url: str, largest: int, watch: Watch, arriving: Arriving, progress: Progress
     ) -> bytes:
         encoding = response.headers.get("Content-Encoding", "identity")
         if encoding != "identity":

@@ -14,8 +14,9 @@ from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError, PhasicError
+from phasic.inference.climbing import climbed
 from phasic.inference.draws import Draws
-from phasic.inference.optimum import curvature, described, flat_direction, maximise, square_root
+from phasic.inference.optimum import square_root
 from phasic.inference.posterior import Posterior
 
 _LOG = logging.getLogger("phasic")
@@ -79,22 +80,10 @@ class MCMC(Draws):
 
     def _start(self, theta_init: ArrayLike | None) -> None:
         """Find the optimum, the coordinates in which chains move, and where each begins if that was said."""
-        posterior, problem = self.posterior, self.posterior.problem
-        free, given = posterior.guess, None
-        if theta_init is not None:
-            given = self._given(theta_init)
-            free = given.mean(axis=0)
-        problem.require_possible(free)
-        self._optimum = maximise(posterior, posterior.coordinates.x(free))
-        if not self._optimum.converged:
-            _LOG.info("search for the most probable parameters: %s", self._optimum.message)
-        flat = flat_direction(curvature(posterior.likelihood_in_x, self._optimum.x))
-        if flat is not None:
-            warnings.warn(
-                f"the data cannot tell parameters apart: {described(flat, problem.free)} hardly changes the "
-                f"likelihood, so there the prior decides; fix or tie a parameter",
-                stacklevel=4,
-            )
+        posterior = self.posterior
+        given = None if theta_init is None else self._given(theta_init)
+        start = posterior.start() if given is None else posterior.coordinates.x(given.mean(axis=0))
+        self._optimum = climbed(posterior, start, 4)
         self._root = square_root(self._optimum.curvature)
         self._begin: Floats | None = None
         if given is not None and len(given) > 1:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import warnings
 from collections.abc import Callable
 from typing import Any
 
@@ -12,8 +11,9 @@ from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError, PhasicError
+from phasic.inference.climbing import climbed
 from phasic.inference.optimisers import Optimiser
-from phasic.inference.optimum import curvature, described, flat_direction, maximise, square_root
+from phasic.inference.optimum import square_root
 from phasic.inference.penalty import Penalty
 from phasic.inference.pictures import Pictures
 from phasic.inference.posterior import Posterior
@@ -137,20 +137,10 @@ class SVGD(Summaries, Pictures):
 
     def _start(self, theta_init: ArrayLike | None) -> None:
         """Find the optimum, and set particles and the coordinates in which they move."""
-        posterior, problem = self.posterior, self.posterior.problem
+        posterior = self.posterior
         given = None if theta_init is None else self._given(theta_init)
         start = posterior.start() if given is None else posterior.coordinates.x(given.mean(axis=0))
-        problem.require_possible(posterior.coordinates.free(start))
-        self._optimum = maximise(posterior, start)
-        if not self._optimum.converged:
-            _LOG.info("search for the most probable parameters: %s", self._optimum.message)
-        flat = flat_direction(curvature(posterior.likelihood_in_x, self._optimum.x))
-        if flat is not None:
-            warnings.warn(
-                f"the data cannot tell parameters apart: {described(flat, problem.free)} hardly changes the "
-                f"likelihood, so there the prior decides; fix or tie a parameter",
-                stacklevel=4,
-            )
+        self._optimum = climbed(posterior, start, 4)
         self._root = square_root(self._optimum.curvature)
         if given is not None and len(given) == self.n_particles:
             self._x = posterior.coordinates.x(given)

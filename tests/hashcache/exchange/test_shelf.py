@@ -18,6 +18,7 @@ from hashcache import ArchiveError, Cache, Layer, StoreWarning
 from hashcache.__main__ import main
 from hashcache.errors import UnreachableError
 from hashcache.exchange import places, shelf, web
+from hashcache.exchange.connections import Redirections
 from hashcache.exchange.exporting import Bundle
 
 RATE = 1.5
@@ -488,7 +489,7 @@ def test_an_address_is_not_led_from_https_to_http() -> None:
 
     request = urllib.request.Request("https://example.org/x")
     with pytest.raises(UnreachableError, match="less safe"):
-        web._Redirections().redirect_request(request, None, 302, "", {}, "http://example.org/x")
+        Redirections(UnreachableError).redirect_request(request, None, 302, "", {}, "http://example.org/x")
 
 
 def test_places_are_told_by_their_address(tmp_path: Path) -> None:

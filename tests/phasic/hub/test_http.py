@@ -10,7 +10,7 @@ import urllib.request
 import pytest
 from registries import send
 
-from phasic.hub import http
+from hashcache.exchange.connections import Redirections
 from phasic.hub.entry import INDEX
 from phasic.hub.errors import UnreachableError
 from phasic.hub.http import Patience, Server
@@ -35,7 +35,7 @@ def test_a_redirection_to_another_place_is_followed(web, folder):
 )
 def test_a_redirection_never_leads_to_less_safety(before, after, is_followed):
     request = urllib.request.Request(f"{before}://example.org/a")
-    follow = http._Redirections().redirect_request
+    follow = Redirections(UnreachableError).redirect_request
     if is_followed:
         assert follow(request, None, 302, "", {}, f"{after}://example.org/b") is not None
     else:
