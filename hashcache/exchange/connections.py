@@ -22,6 +22,7 @@ class Redirections(urllib.request.HTTPRedirectHandler):
         self._refusal = refusal
 
     def http_error_302(self, req: Any, fp: Any, code: int, msg: str, headers: Any) -> Any:
+        """Do as `urllib`, and leave no connection open where it raises."""
         try:
             return super().http_error_302(req, fp, code, msg, headers)
         except BaseException:  # which leaves the connection to whoever called
@@ -31,6 +32,7 @@ class Redirections(urllib.request.HTTPRedirectHandler):
     http_error_301 = http_error_303 = http_error_307 = http_error_308 = http_error_302
 
     def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        """Return the request to make in its place; raise where that is less safe."""
         before, after = (urllib.parse.urlsplit(url).scheme for url in (req.full_url, newurl))
         if after not in ("http", "https") or (before == "https" and after == "http"):
             raise self._refusal(f"{req.full_url} leads to {newurl}, which is less safe; it is not followed")
