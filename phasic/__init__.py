@@ -6,7 +6,7 @@ that is asked for.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from phasic import hash, models, trace_cache
 from phasic.arrays import GraphArrays
@@ -40,7 +40,6 @@ from phasic.errors import (
 from phasic.graph import Graph
 from phasic.hub import HubError, HubWarning, list_computes
 from phasic.indexer import Slot, StateIndexer
-from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
 from phasic.initial import with_ipv
 from phasic.logs import get_logger, set_log_level
 from phasic.observations import Observations
@@ -51,6 +50,10 @@ from phasic.vertex import Edge, Vertex
 __version__ = "0.1.0"
 
 callback = with_ipv
+
+
+if TYPE_CHECKING:
+    from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
 
 
 def __getattr__(name: str) -> Any:

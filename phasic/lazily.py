@@ -12,6 +12,7 @@ _OPTIMISERS = "phasic.inference.named_optimisers"
 _MATCHING = "phasic.inference.matching"
 _STEPPING = "phasic.stepping_context:DistributionContext"
 _SPARSE = "phasic.inference.sparse"
+_PHASE_TYPE_FIT = "phasic.inference.phase_type_fit"
 
 INFERENCE = {
     "SVGD": "phasic.inference.svgd",
@@ -53,6 +54,8 @@ INFERENCE = {
 PACKAGE = {
     **INFERENCE,
     "GraphCache": "phasic.graph_cache",
+    "PhaseTypeFit": _PHASE_TYPE_FIT,
+    "fit_phase_type": _PHASE_TYPE_FIT,
     "AnyProbabilityDistributionContext": _STEPPING,
     "DPHProbabilityDistributionContext": _STEPPING,
     "ProbabilityDistributionContext": _STEPPING,

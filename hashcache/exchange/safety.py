@@ -94,7 +94,10 @@ def why_not(codecs: frozenset[str], allow_pickle: bool) -> str:
     for codec in sorted(codecs):
         known = [traits for traits in (_BUILT_IN.get(codec), traits_of(codec)) if traits is not None]
         if not known:
-            return f"nothing here knows the codec {codec!r}; import the module that it is of first"
+            return (
+                f"nothing here knows the codec {codec!r}; import the module that it is of first (on the "
+                f"command line, --import MODULE)"
+            )
         if any(traits.machine_bound for traits in known):
             return f"what codec {codec!r} wrote is for one machine, and stays there"
         if any(traits.executes_code for traits in known) and not allow_pickle:
