@@ -7,31 +7,25 @@ and reverse mode both work.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
 from phasic import jax_programs
 from phasic.arrays import Floats, GraphArrays
-from phasic.engine import Engine
 from phasic.errors import AbsorptionError, GraphError, ParameterError, PhasicError
-from phasic.rewarded import Rewarded
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
+    from phasic.slopes import Densities
 
 Answer = tuple[Floats, Floats]
-_MOST = 16  # sets of times, and of rewards, whose preparations are kept
-_TIME: Floats = np.empty(0)  # stands for no rewards: the absorption time
+_MOST = 16  # sets of times whose preparations are kept
 
 
 class Model:
     """A graph as it is now, to be asked at any theta; changes of the graph come too late.
-
-    What is asked about is the absorption time, or the reward that is collected until then.
 
     Parameters
     ----------
@@ -47,29 +41,13 @@ class Model:
     def __init__(self, graph: Graph) -> None:
         self.arrays: GraphArrays = graph._startable()
         self._engine = graph._engine()
-        self._settled = bool(graph._settled())
         self._directions = np.ascontiguousarray(self.arrays.coefficients.T)
-        self._engines = _Kept(self._asked)
-        self._prepared = _Kept(lambda times, rewards: self._engines(rewards).densities(times))
+        self._prepared: dict[bytes, Densities] = {}
 
     @property
     def n_parameters(self) -> int:
         """Length of theta."""
         return self.arrays.n_parameters
-
-    def _asked(self, rewards: Floats) -> Engine | Rewarded:
-        if not rewards.size:
-            return self._engine
-        if self._settled:
-            raise GraphError(
-                "of a graph with epochs only absorption times have a density as a function of JAX, not "
-                "rewards; leave out rewards, or take the graph without epochs"
-            )
-        return Rewarded(self.arrays, self._engine.trace, rewards)
-
-    def require(self, rewards: Floats) -> None:
-        """Raise GraphError unless these rewards, float64[n], can be asked about."""
-        self._engines(rewards)
 
     def weights(self, theta: Floats) -> Floats | None:
         """Return the weight of every edge, or None where theta gives one that cannot be."""
@@ -80,72 +58,61 @@ class Model:
         except ParameterError:
             return None
 
-    def pdf(self, theta: Floats, times: Floats, rewards: Floats = _TIME) -> Floats:
-        """Return the density at `times`, float64[k]; not numbers where theta or a time cannot be."""
-        value, known = np.full(times.size, np.nan), ~np.isnan(times)
+    def densities(self, times: Floats) -> Densities:
+        """Return densities at `times`, prepared once for all theta."""
+        key = times.tobytes()
+        found = self._prepared.get(key)
+        if found is None:
+            found = self._engine.densities(times)
+            while len(self._prepared) >= _MOST:
+                self._prepared.pop(next(iter(self._prepared)), None)
+            self._prepared[key] = found
+        return found
+
+    def pdf(self, theta: Floats, times: Floats) -> Floats:
+        """Return the density at `times`, float64[k]; not numbers where theta cannot be."""
         weights = self.weights(theta)
-        if weights is not None:
-            value[known] = self._prepared(times[known], rewards).values(weights)
-        return value
-
-    def pdf_slopes(self, theta: Floats, times: Floats, rewards: Floats = _TIME) -> Answer:
-        """Return the density at `times` and its derivatives by theta and by time, float64[k, p + 1].
-
-        Derivatives are zero at times that are not numbers, so that sums which leave these out have some.
-        """
-        weights, known = self.weights(theta), ~np.isnan(times)
-        value, slopes = np.full(times.size, np.nan), np.zeros((times.size, self.n_parameters + 1))
         if weights is None:
-            return value, np.where(known[:, None], np.nan, slopes)
-        found = self._prepared(times[known], rewards)(weights, self._directions)
-        value[known], slopes[known, :-1] = found
-        if self.arrays.discrete:
-            slopes[known, -1] = np.nan
-        else:
-            along = found.slopes @ theta
-            slopes[known, -1] = self._engines(rewards).time_slopes(weights, times[known], found.value, along)
-        return value, slopes
+            return np.full(times.size, np.nan)
+        return self.densities(times).values(weights)
 
-    def moments(self, theta: Floats, rewards: Floats, k: int) -> Floats:
+    def pdf_slopes(self, theta: Floats, times: Floats) -> Answer:
+        """Return the density at `times` and its derivatives by theta and by time, float64[k, p + 1]."""
+        weights = self.weights(theta)
+        if weights is None:
+            return np.full(times.size, np.nan), np.full((times.size, self.n_parameters + 1), np.nan)
+        value, slopes = self.densities(times)(weights, self._directions)
+        return value, np.column_stack([slopes, self._by_time(theta, weights, times, value, slopes)])
+
+    def _by_time(
+        self, theta: Floats, weights: Floats, times: Floats, value: Floats, slopes: Floats
+    ) -> Floats:
+        if self.arrays.discrete:
+            return np.full(times.size, np.nan)
+        return self._engine.time_slopes(weights, times, value, slopes @ theta)
+
+    def moments(self, theta: Floats, k: int) -> Floats:
         """Return the first `k` raw moments, float64[k]; not numbers where theta cannot be."""
         weights = self.weights(theta)
         if weights is None:
             return np.full(k, np.nan)
         try:
-            return self._engines(rewards).moments(weights, k)
+            return self._engine.moments(weights, k)
         except AbsorptionError:
             return np.full(k, np.inf)
 
-    def moment_slopes(self, theta: Floats, rewards: Floats, k: int) -> Answer:
+    def moment_slopes(self, theta: Floats, k: int) -> Answer:
         """Return the first `k` raw moments and their derivatives by theta, float64[k, p]."""
         weights = self.weights(theta)
         if weights is None:
             return np.full(k, np.nan), np.full((k, self.n_parameters), np.nan)
         try:
-            return self._engines(rewards).moment_slopes(weights, self._directions, k)
+            return self._engine.moment_slopes(weights, self._directions, k)
         except AbsorptionError:
             return np.full(k, np.inf), np.full((k, self.n_parameters), np.nan)
 
 
-class _Kept:
-    """A function of arrays whose latest answers are kept."""
-
-    def __init__(self, function: Callable[..., Any]) -> None:
-        self._function = function
-        self._answers: dict[tuple[bytes, ...], Any] = {}
-
-    def __call__(self, *arrays: Floats) -> Any:
-        key = tuple(array.tobytes() for array in arrays)
-        found = self._answers.get(key)
-        if found is None:
-            found = self._function(*arrays)
-            while len(self._answers) >= _MOST:
-                self._answers.pop(next(iter(self._answers)), None)
-            self._answers[key] = found
-        return found
-
-
-def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., Any]:
+def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
     """Return the density of a graph (in a discrete graph, the probability) as a function of JAX.
 
     Parameters
@@ -158,15 +125,10 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., 
     Returns
     -------
     callable
-        ``f(theta, times, rewards=None)``, an array of the shape of `times`. It works inside `jit` and
-        `vmap`, and derivatives of first order by theta and by times of a continuous model are exact, in
-        forward and reverse mode. Numbers have the precision that JAX is set to, and are computed in float64
-        always. Where theta makes a weight negative, or a time is not a number, they are not numbers.
-
-        With `rewards`, float[n], `times` are amounts of this reward, and the density is that of the reward:
-        at zero, the probability of collecting none where that can be. With rewards float[k, n] `times` have
-        a last axis of length k, one column for each reward; a vector of times is taken for all of them,
-        and the answer has the shape ``(times.size, k)``.
+        ``f(theta, times)``, an array of the shape of `times`. It works inside `jit` and `vmap`, and
+        derivatives of first order by theta and by times of a continuous model are exact, in forward and
+        reverse mode. Numbers have the precision that JAX is set to, and are computed in float64 always.
+        Where theta makes a weight negative, they are not numbers.
 
     Raises
     ------
@@ -186,60 +148,40 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., 
     model = _checked(graph, discrete)
     density = _density(model)
 
-    def pmf(theta: Any, times: Any, rewards: Any = None) -> Any:
-        import jax
+    def pmf(theta: Any, times: Any) -> Any:
         import jax.numpy as jnp
 
         theta, times = _vector(theta, model.n_parameters), jnp.asarray(times)
-        rewards = _rewards(model, rewards, theta.dtype)
-
-        def of_one(times: Any, reward: Any) -> Any:
-            return density(theta, times.ravel().astype(theta.dtype), reward).reshape(times.shape)
-
-        if rewards.ndim == 1:
-            return of_one(times, rewards)
-        if times.ndim < 2:
-            times = jnp.broadcast_to(times.reshape(-1, 1), (times.size, rewards.shape[0]))
-        if times.shape[-1] != rewards.shape[0]:
-            raise ParameterError(
-                f"times have shape {times.shape}, but there are {rewards.shape[0]} rewards; pass a column "
-                f"of times for each, or a vector for all"
-            )
-        return jax.vmap(of_one, (-1, 0), -1)(times, rewards)
+        return density(theta, times.ravel().astype(theta.dtype)).reshape(times.shape)
 
     return pmf
 
 
-def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[..., Any]:
-    """Return the first raw moments of a graph as a function of JAX, ``f(theta, rewards=None)``.
+def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
+    """Return the first raw moments of a graph as a function of JAX, ``f(theta)``, an array [nr_moments].
 
-    An array [nr_moments], or [k, nr_moments] with rewards float[k, n]. Parameters and what JAX can do with
-    it as for `pmf_from_graph`. Moments are infinite, and derivatives not numbers, where theta makes
-    absorption uncertain.
+    Parameters and what JAX can do with it as for `pmf_from_graph`. Moments are infinite, and derivatives
+    not numbers, where theta makes absorption uncertain.
     """
     model, k = _checked(graph, None), _order(nr_moments)
-    raw = _moments(model, k)
+    raw = _function(
+        lambda theta: model.moments(theta, k), lambda theta: model.moment_slopes(theta, k), lambda theta: k
+    )
 
-    def moments(theta: Any, rewards: Any = None) -> Any:
-        import jax
-
-        theta = _vector(theta, model.n_parameters)
-        rewards = _rewards(model, rewards, theta.dtype)
-        if rewards.ndim == 1:
-            return raw(theta, rewards)
-        return jax.vmap(raw, (None, 0))(theta, rewards)
+    def moments(theta: Any) -> Any:
+        return raw(_vector(theta, model.n_parameters))
 
     return moments
 
 
 def pmf_and_moments_from_graph(
     graph: Graph, nr_moments: int = 2, discrete: bool | None = None
-) -> Callable[..., tuple[Any, Any]]:
-    """Return both as one function, ``f(theta, times, rewards=None) -> (pdf, moments)``."""
+) -> Callable[[Any, Any], tuple[Any, Any]]:
+    """Return density and moments as one function of JAX, ``f(theta, times) -> (pdf, moments)``."""
     pmf, moments = pmf_from_graph(graph, discrete), moments_from_graph(graph, nr_moments)
 
-    def both(theta: Any, times: Any, rewards: Any = None) -> tuple[Any, Any]:
-        return pmf(theta, times, rewards), moments(theta, rewards)
+    def both(theta: Any, times: Any) -> tuple[Any, Any]:
+        return pmf(theta, times), moments(theta)
 
     return both
 
@@ -276,44 +218,20 @@ def _vector(theta: Any, length: int) -> Any:
     return theta
 
 
-def _rewards(model: Model, rewards: Any, dtype: Any) -> Any:
-    """Return `rewards` as an array of JAX; an empty one stands for the absorption time."""
-    import jax
-    import jax.numpy as jnp
-
-    if rewards is None:
-        return jnp.asarray(_TIME, dtype)
-    n = model.arrays.n_vertices
-    known = not isinstance(rewards, jax.core.Tracer)
-    table = np.asarray(rewards, np.float64) if known else rewards
-    if table.ndim not in (1, 2) or table.shape[-1] != n:
-        raise ParameterError(
-            f"rewards have shape {table.shape}, but the graph has {n} vertices (starting and absorbing ones "
-            f"included); pass {n} numbers, or rows of as many"
-        )
-    if known:
-        for row in np.atleast_2d(table):
-            model.require(row.astype(dtype).astype(np.float64))
-    return jnp.asarray(table, dtype)
-
-
-def _density(model: Model) -> Callable[[Any, Any, Any], Any]:
-    """Return ``f(theta, times, rewards)`` of vectors."""
+def _density(model: Model) -> Callable[[Any, Any], Any]:
+    """Return ``f(theta, times)`` of vectors."""
     import jax
 
-    values = _call(model.pdf, lambda theta, times, rewards: (times.size,))
-    slopes = _call(
-        model.pdf_slopes, lambda theta, times, rewards: ((times.size,), (times.size, theta.size + 1))
-    )
+    values = _call(model.pdf, lambda theta, times: (times.size,))
+    slopes = _call(model.pdf_slopes, lambda theta, times: ((times.size,), (times.size, theta.size + 1)))
 
     @jax.custom_jvp
-    def density(theta: Any, times: Any, rewards: Any) -> Any:
-        return values(theta, times, rewards)
+    def density(theta: Any, times: Any) -> Any:
+        return values(theta, times)
 
     def along(primals: Any, tangents: Any) -> Any:
         value, matrix = _once(slopes)(*primals)
-        by_theta, by_time, by_rewards = tangents
-        _refuse_rewards(by_rewards)
+        by_theta, by_time = tangents
         if model.arrays.discrete and not _is_zero(by_time):
             raise PhasicError(
                 "a discrete model has no derivative by the number of steps; differentiate by theta"
@@ -325,29 +243,25 @@ def _density(model: Model) -> Callable[[Any, Any, Any], Any]:
     return density
 
 
-def _moments(model: Model, k: int) -> Callable[[Any, Any], Any]:
-    """Return ``f(theta, rewards)`` of vectors: the first `k` raw moments."""
+def _function(
+    value: Callable[..., Floats], slopes: Callable[..., Answer], length: Callable[[Any], int]
+) -> Callable[[Any], Any]:
+    """Return a function of theta alone with its derivative, both from the host."""
     import jax
 
-    values = _call(partial(model.moments, k=k), lambda theta, rewards: (k,))
-    both = _call(partial(model.moment_slopes, k=k), lambda theta, rewards: ((k,), (k, theta.size)))
+    values = _call(value, lambda theta: (length(theta),))
+    both = _call(slopes, lambda theta: ((length(theta),), (length(theta), theta.size)))
 
     @jax.custom_jvp
-    def moments(theta: Any, rewards: Any) -> Any:
-        return values(theta, rewards)
+    def function(theta: Any) -> Any:
+        return values(theta)
 
+    @function.defjvp
     def along(primals: Any, tangents: Any) -> Any:
         found, matrix = _once(both)(*primals)
-        _refuse_rewards(tangents[1])
-        return found, _zero_or(tangents[0], lambda tangent: matrix @ tangent, found)
+        return found, matrix @ tangents[0]
 
-    moments.defjvp(along, symbolic_zeros=True)
-    return moments
-
-
-def _refuse_rewards(tangent: Any) -> None:
-    if not _is_zero(tangent):
-        raise PhasicError("derivatives by rewards are not known; differentiate by theta, or take differences")
+    return function
 
 
 def _call(host: Callable[..., Any], shapes: Callable[..., Any]) -> Callable[..., Any]:
@@ -357,8 +271,7 @@ def _call(host: Callable[..., Any], shapes: Callable[..., Any]) -> Callable[...,
         arrays = [np.asarray(argument, np.float64) for argument in arguments]
         batch = np.broadcast_shapes(*(array.shape[:-1] for array in arrays))
         dtype = np.asarray(arguments[0]).dtype
-        count = math.prod(batch)
-        rows = [np.broadcast_to(a, (*batch, a.shape[-1])).reshape(count, a.shape[-1]) for a in arrays]
+        rows = [np.broadcast_to(a, (*batch, a.shape[-1])).reshape(-1, a.shape[-1]) for a in arrays]
         found = [host(*row) for row in zip(*rows, strict=True)]
 
         def stacked(parts: list[Floats]) -> Any:

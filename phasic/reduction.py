@@ -1,7 +1,7 @@
 """Reward transformation as a function of the weights, with derivatives.
 
 `phasic.rewards` makes a graph of constant weights. Here the plan of its eliminations is made once and
-followed for every theta, and derivatives are carried through it, there or back.
+followed for every theta, and derivatives are carried back through it.
 """
 
 from __future__ import annotations
@@ -86,8 +86,6 @@ class Reduction:
 
     @staticmethod
     def _check(arrays: GraphArrays, rewards: Floats, transient: NDArray[np.bool_]) -> None:
-        if not np.isfinite(rewards).all():
-            raise GraphError(f"the reward of vertex {int((~np.isfinite(rewards)).argmax())} is not finite")
         bad, what = transient & (rewards < 0.0), "a likelihood needs rewards that are not negative"
         if arrays.discrete and not bad.any():
             bad = transient & (rewards != 0.0) & (rewards != 1.0)
@@ -167,24 +165,6 @@ class Reduction:
         alpha = np.zeros(self.support.size)
         alpha[self._starts[0]] = full[self._starts[1]]
         return Reduced(full[self._edges] / self._divisors, alpha, full, shares)
-
-    def carried(self, found: Reduced, directions: Floats) -> tuple[Floats, Floats]:
-        """Return how weights and initial probabilities change, float64[q, k] and float64[q, n].
-
-        Parameters
-        ----------
-        found : Reduced
-        directions : float64[q, m]
-            Changes of the weights of the original.
-        """
-        from phasic.kernels.reducing import carry
-
-        changes = np.zeros((directions.shape[0], self._count))
-        changes[:, : self._size] = directions
-        carry(*self._plan, found.full, found.shares, changes)
-        alpha = np.zeros((directions.shape[0], self.support.size))
-        alpha[:, self._starts[0]] = changes[:, self._starts[1]]
-        return changes[:, self._edges] / self._divisors, alpha
 
     def carried_back(self, found: Reduced, by_weight: Floats, by_log_alpha: Floats) -> Floats:
         """Return derivatives by the weights of the original, float64[m].

@@ -74,11 +74,11 @@ class Densities:
         self._reached = np.zeros(trace.n_vertices, np.bool_)
         self._reached[chain.vertices] = True
 
-    def values(self, weights: ArrayLike, alpha: Floats | None = None) -> Floats:
+    def values(self, weights: ArrayLike) -> Floats:
         """Return the density at each time, float64[k]."""
-        return self(weights, np.empty((0, self._trace.targets.size)), alpha).value
+        return self(weights, np.empty((0, self._trace.targets.size))).value
 
-    def __call__(self, weights: ArrayLike, directions: Floats, alpha: Floats | None = None) -> Sloped:
+    def __call__(self, weights: ArrayLike, directions: Floats) -> Sloped:
         """Return the density at each time and its derivatives in the rows of `directions`, float64[q, m].
 
         Raises
@@ -88,8 +88,7 @@ class Densities:
         PhasicError
             Derivatives are out of reach: too many jumps of a chain that turns in circles.
         """
-        alpha = self._alpha if alpha is None else alpha
-        question = Question(self._trace, checked_weights(self._trace, weights), alpha, self._discrete)
+        question = Question(self._trace, checked_weights(self._trace, weights), self._alpha, self._discrete)
         times, q = self._observed.times, directions.shape[0]
         value, slopes = np.zeros(times.size), np.zeros((times.size, q))
         rest: NDArray[np.bool_] = np.ones(times.size, np.bool_)
@@ -112,15 +111,15 @@ class Densities:
     def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
         absorbing = self._trace.position < 0
         if self._discrete:
-            return float(question.alpha[absorbing].sum()), np.zeros(directions.shape[0])
-        share = np.where(absorbing[self._trace.targets], question.alpha[self._source], 0.0)
+            return float(self._alpha[absorbing].sum()), np.zeros(directions.shape[0])
+        share = np.where(absorbing[self._trace.targets], self._alpha[self._source], 0.0)
         return float(share @ question.weights), directions @ share
 
     def _inverted(
         self, question: Question, directions: Floats, value: Floats, slopes: Floats
     ) -> NDArray[np.bool_]:
         """Fill in what inversion finds; return what is left."""
-        tilted = Tilted.not_at_all(self._trace.rows, question.weights, question.alpha, self._reached)
+        tilted = Tilted.not_at_all(self._trace.rows, question.weights, self._alpha, self._reached)
         halfwidth = self._trace.rows.halfwidth(tilted.base)
         inversion = Inversion(tilted, halfwidth, self._observed, "pdf", TOLERANCE)
         found = inversion.answer()
@@ -179,7 +178,7 @@ class Densities:
             )
         changes = np.where(itself, 0.0, directions) / clock
         transient = trace.position >= 0
-        state = np.where(transient, question.alpha, 0.0)
+        state = np.where(transient, self._alpha, 0.0)
         into, slopes = np.empty(steps), np.empty((directions.shape[0], steps))
         stay = np.maximum(0.0, 1.0 - leave / clock)
         jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)

@@ -200,13 +200,9 @@ class Transformations(DiscreteSpellings):
         """
         from phasic.epochs.building import add_epoch
 
-        callback = self._callback if callback is None else callback
-        if not callable(callback):
-            raise GraphError(
-                "the graph was built without a callback; pass one to add_epoch"
-                if callback is None
-                else f"the callback of an epoch is {callback!r}; pass a function of states"
-            )
+        callback = callback or self._callback
+        if callback is None:
+            raise GraphError("the graph was built without a callback; pass one to add_epoch")
         graph: Any = self
         made = add_epoch(graph, time, callback, {**self._parameters, **parameters})
         made.cache_trace, made.cache_moments = self.cache_trace, self.cache_moments

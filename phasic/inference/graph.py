@@ -30,22 +30,16 @@ class Inference:
 
     @staticmethod
     @without_effect(use_cache=_ONE_ROAD, theta_dim=_KNOWN)
-    def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., Any]:
-        """Return the density as a function of JAX, ``f(theta, times, rewards=None)``.
-
-        See `phasic.differentiable.pmf_from_graph`.
-        """
+    def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
+        """Return the density as a function of JAX, ``f(theta, times)``; see `phasic.differentiable`."""
         from phasic import differentiable
 
         return differentiable.pmf_from_graph(graph, discrete)
 
     @staticmethod
     @without_effect(use_ffi=_ONE_ROAD)
-    def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[..., Any]:
-        """Return raw moments as a function of JAX, ``f(theta, rewards=None)``.
-
-        See `phasic.differentiable.moments_from_graph`.
-        """
+    def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
+        """Return raw moments as a function of JAX, ``f(theta)``; see `phasic.differentiable`."""
         from phasic import differentiable
 
         return differentiable.moments_from_graph(graph, nr_moments)
@@ -54,16 +48,11 @@ class Inference:
     @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)
     def pmf_and_moments_from_graph(
         graph: Graph, nr_moments: int = 2, discrete: bool | None = None
-    ) -> Callable[..., tuple[Any, Any]]:
-        """Return both as one function, ``f(theta, times, rewards=None) -> (pdf, moments)``."""
+    ) -> Callable[[Any, Any], tuple[Any, Any]]:
+        """Return both as one function, ``f(theta, times) -> (pdf, moments)``."""
         from phasic import differentiable
 
         return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete)
-
-    # They take a table of rewards, and a column of times for each.
-    pmf_from_graph_multivariate = pmf_from_graph
-    moments_from_graph_multivariate = moments_from_graph
-    pmf_and_moments_from_graph_multivariate = pmf_and_moments_from_graph
 
     @without_effect(
         jit=_ONE_ROAD,

@@ -1,4 +1,4 @@
-"""Kernels that eliminate vertices one by one along a plan, and carry derivatives along it, there and back."""
+"""Kernels that eliminate vertices one by one along a plan, and carry derivatives back through that."""
 
 from __future__ import annotations
 
@@ -55,50 +55,6 @@ def reduce(
                 if into[k] >= 0:
                     weights[into[k]] += w * shares[a]
                 k += 1
-
-
-@kernel(writes=("changes",), little=_FEW)
-def carry(
-    bounds: Any,
-    out_edges: Any,
-    in_bounds: Any,
-    in_edges: Any,
-    into: Any,
-    place: Any,
-    weights: Any,
-    shares: Any,
-    changes: Any,
-) -> None:
-    """Turn changes of the weights that `reduce` was given into those of the weights that it left.
-
-    Parameters
-    ----------
-    bounds, ..., shares
-        As `reduce` left them.
-    changes : float64[q, e]
-        A row for each direction, of edges not there in the beginning zero. Changed.
-    """
-    for v in range(bounds.size - 1):
-        first = bounds[v]
-        last = bounds[v + 1]
-        leave = 0.0
-        for a in range(first, last):
-            leave += weights[out_edges[a]]
-        for row in range(changes.shape[0]):
-            more = 0.0
-            for a in range(first, last):
-                more += changes[row, out_edges[a]]
-            k = place[v]
-            for b in range(in_bounds[v], in_bounds[v + 1]):
-                w = weights[in_edges[b]]
-                change = changes[row, in_edges[b]]
-                for a in range(first, last):
-                    if into[k] >= 0:
-                        bent = 0.0
-                        if leave > 0.0:
-                            bent = w * (changes[row, out_edges[a]] - shares[a] * more) / leave
-                        changes[row, into[k]] += change * shares[a] + bent
-                    k += 1
 
 
 @kernel(writes=("slopes",), little=_FEW)
