@@ -22,6 +22,7 @@ from phasic.arrays import Floats, Integers
 from phasic.contour import Complex, Known
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
+from phasic.reached import Reached
 from phasic.replay import checked_weights, factorise
 from phasic.tilting import Tilted
 from phasic.trace import Trace
@@ -159,13 +160,23 @@ class Question:
     ----------
     trace, weights, alpha, discrete
         As for `pdf`.
+    reached : Reached, optional
+        What the start can reach, where that was found before.
     """
 
-    def __init__(self, trace: Trace, weights: Floats, alpha: Floats, discrete: bool) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        weights: Floats,
+        alpha: Floats,
+        discrete: bool,
+        reached: Reached | None = None,
+    ) -> None:
         self.trace = trace
         self.weights = weights
         self.alpha = alpha
         self.discrete = discrete
+        self._reached = reached
 
     @classmethod
     def of(
@@ -189,6 +200,8 @@ class Question:
     @cached_property
     def chain(self) -> Chain:
         """The part of the graph that the start reaches."""
+        if self._reached is not None:
+            return self._reached.chain_of(self.weights, self.alpha)
         return Chain.reached(self.trace.offsets, self.trace.targets, self.weights, self.alpha, self.discrete)
 
     @cached_property

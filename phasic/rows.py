@@ -60,6 +60,26 @@ class Rows:
         return np.repeat(np.arange(self.order.size), np.diff(self.offsets))
 
     @cached_property
+    def exit(self) -> NDArray[np.int64]:
+        """Which edges lead to absorbing vertices, int64[e]."""
+        return np.flatnonzero(self.to < 0)
+
+    @cached_property
+    def exit_source(self) -> NDArray[np.int64]:
+        """Position of the source of each of these, int64[e]."""
+        return self.source[self.exit]
+
+    @cached_property
+    def even(self) -> Floats:
+        """One for every edge, float64[m]; read-only."""
+        return _ones(self.to.size)
+
+    @cached_property
+    def certain(self) -> Floats:
+        """One for every position, float64[t]; read-only."""
+        return _ones(self.order.size)
+
+    @cached_property
     def work(self) -> float:
         """Multiplications of one solution: those by weights and those of eliminating components."""
         _, _, lower_columns, upper_offsets, upper_columns = self.components
@@ -124,3 +144,9 @@ class Rows:
 
         found = float(antisymmetry(self.offsets, self.to, weights, self.components[0]))
         return found if np.isfinite(found) else float(np.inf)
+
+
+def _ones(size: int) -> Floats:
+    ones = np.ones(size)
+    ones.flags.writeable = False
+    return ones
