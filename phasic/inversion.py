@@ -414,7 +414,7 @@ class Inversion:
             doubt = max(doubt, collect(*table, re, im, value[here]))
         rounding = _ROUNDING * float(nodes.growth @ sizes)
         missed = 3.0 * _HALF_RULE * doubt
-        cut: Floats | float = _cut_off(nodes, sizes, times[:1])[0]  # largest at the earliest time
+        cut: Floats | float = _most_cut_off(nodes, sizes)
         enough = bool(missed + cut <= max(rounding, 3e-13 * float(value.max())))
         if not cut <= _SLIGHT * rounding:
             cut = _cut_off(nodes, sizes, times)
@@ -427,6 +427,14 @@ class Inversion:
         tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
         good = (value > 0.0) & (error <= tolerance * value)
         return Group(first, last, tilted, ratio, sector, nodes, terms, enough, value, error, good)
+
+
+def _most_cut_off(nodes: Nodes, sizes: Floats) -> float:
+    """Return the bound of `_cut_off` at the earliest time, where it is largest."""
+    before, last = (float(size) for size in sizes[-2:] * nodes.growth[-2:])
+    if last == 0.0:
+        return 0.0
+    return last / (1.0 - last / before) if last < before else np.inf
 
 
 def _cut_off(nodes: Nodes, sizes: Floats, times: Floats) -> Floats:

@@ -119,6 +119,7 @@ class Likelihood:
         low = np.where(known, low, np.maximum(low, entry))  # nothing was there before
         # Between two whole numbers of steps, or before entry.
         self._broken = np.where(known, discrete & (low != np.floor(low)) | (low <= entry), low >= high)
+        self._some_broken = bool(self._broken.any())
         self._set(low, high, entry, known)
 
     def _set(self, low: Floats, high: Floats, entry: Floats, known: NDArray[np.bool_]) -> None:
@@ -186,7 +187,7 @@ class Likelihood:
         moving, started = self._given if alpha is self._alpha else self._split(alpha)
         question = Question(self._trace, weights, moving, self._discrete, self._reached)
         value, pending = 0.0, _Pending(slopes)
-        if self._broken.any():
+        if self._some_broken:
             value = -np.inf
             if terms is not None:
                 terms[self._broken] = -np.inf
