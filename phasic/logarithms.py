@@ -24,7 +24,7 @@ from phasic.uniformisation import FEW_STATES, first_guess, staying
 
 Mask = NDArray[np.bool_]
 
-_MANY = 32  # times for which an inversion pays in any case
+_MANY = 1  # times from which on an inversion is tried: it pays for one time of four states too
 _SEGMENT = 2**22  # numbers of remembered states at once
 _OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
 _TOO_OFTEN = 1e10
@@ -114,7 +114,7 @@ class Logarithms:
                     f"observations"
                 )
         tried = question.clock_is_moderate and not self._reached.discrete
-        if tried and (times.size >= _MANY or question.worth_inverting(times)):
+        if tried and times.size >= _MANY:
             rest, tried = self._inverted(question, rest, found), False
         if rest.any() and gradient:
             walking = _PER_VISIT * question.chain.clock * float(times[rest][-1]) * self._reached.edges.size

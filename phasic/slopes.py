@@ -20,7 +20,10 @@ from phasic.replay import Factors, checked_weights
 from phasic.trace import Trace
 from phasic.uniformisation import first_guess
 
-_MANY = 8  # times for which an inversion pays in any case
+_MANY = 1  # times from which on an inversion is thought of
+# Microseconds, as measured: per visit to an edge in walking and per weight of a jump at a time; of setting up
+# a contour, and per node and multiplication of a solution. Chains with circles try several contours.
+_VISIT, _WEIGHT, _CONTOUR, _MULTIPLICATION, _NODES, _CONTOURS = 0.0025, 0.008, 50.0, 0.004, 64.0, 8.0
 _MOST_VISITS = 2e11  # to edges, in walking
 
 
@@ -87,12 +90,7 @@ class Densities:
         times, q = self._observed.times, directions.shape[0]
         value, slopes = np.zeros(times.size), np.zeros((times.size, q))
         rest: NDArray[np.bool_] = np.ones(times.size, np.bool_)
-        if (
-            not self._discrete
-            and question.clock_is_moderate
-            and times.size
-            and (times.size >= _MANY or question.worth_inverting(times))
-        ):
+        if times.size >= _MANY and self._worth_inverting(question, q):
             rest = self._inverted(question, directions, value, slopes)
         if rest.any():
             value[rest] = question.values("pdf", times[rest])
@@ -102,6 +100,16 @@ class Densities:
             first, bend = self._at_zero(question, directions)
             value, slopes = np.append(first, value), np.vstack([bend, slopes])
         return Sloped(value[self._place], slopes[self._place])
+
+    def _worth_inverting(self, question: Question, q: int) -> bool:
+        """Return whether an inversion is possible and takes less time than walking, for q directions."""
+        if self._discrete or not question.clock_is_moderate:
+            return False
+        times, rows = self._observed.times, self._trace.rows
+        steps = first_guess(question.chain.clock * times) + self._trace.n_vertices
+        walking = steps * (1.0 + q) * (_VISIT * self._trace.targets.size + _WEIGHT * times.size)
+        contours = 1.0 if self._trace.n_components == self._trace.order.size else _CONTOURS
+        return walking > contours * (_CONTOUR + _MULTIPLICATION * _NODES * rows.work)
 
     def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
         absorbing = self._trace.position < 0

@@ -13,6 +13,9 @@ import numpy as np
 
 from phasic.kernels import kernel
 
+# Entries up to which plain Python may run these: dozens of nodes make each of them dear. About 0.1 s.
+_LITTLE = 3000
+
 
 @kernel
 def _forward(
@@ -215,7 +218,7 @@ def _backward(
                         x[j, p] += w * x[i, p]
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "out_re", "out_im"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "out_re", "out_im"), little=_LITTLE)
 def transform(
     offsets: Any,
     to: Any,
@@ -282,7 +285,7 @@ def transform(
                     out_im[begin + p] += alpha[i] * y[i, k + p]
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x"), little=_LITTLE)
 def occupation(
     offsets: Any,
     to: Any,
@@ -351,7 +354,7 @@ def occupation(
     )
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out", "starts"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out", "starts"), little=_LITTLE)
 def sensitivities(
     offsets: Any,
     to: Any,
@@ -473,7 +476,7 @@ def sensitivities(
                     out[a] += ratio[a] * moved - stay
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out_re", "out_im"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out_re", "out_im"), little=_LITTLE)
 def directional(
     offsets: Any,
     to: Any,
