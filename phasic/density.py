@@ -17,7 +17,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasic import contour, doubling, uniformisation
+from phasic import contour, doubling, interpolation, uniformisation
 from phasic.arrays import Floats, Integers
 from phasic.contour import Complex, Known
 from phasic.errors import GraphError, PhasicError
@@ -299,6 +299,16 @@ class Question:
 
     def _found(self, kind: Kind, times: Floats, small: bool) -> Answer:
         """Return what is found at finite times >= 0."""
+        if times.size > interpolation.FEW and not self.discrete:
+            states = max(1, int(self.chain.transient.sum()))
+            width = interpolation.widest(states, turning=self.halfwidth != 0.0)
+            return interpolation.interpolated(
+                lambda some: self._each_found(kind, some, small), times, width
+            )
+        return self._each_found(kind, times, small)
+
+    def _each_found(self, kind: Kind, times: Floats, small: bool) -> Answer:
+        """Return what is found time by time."""
         found = Answer.none(times.size)
         if not self.discrete and (small or self.worth_inverting(times)):
             self._invert(kind, times, found)

@@ -20,6 +20,7 @@ from phasic.tilting import Tilted
 
 Kind = Literal["pdf", "cdf", "survival"]
 Complex = NDArray[np.complex128]
+Blocks = Iterator[tuple[slice, tuple[Floats, Floats, NDArray[np.int64]]]]
 
 TOLERANCE = 1e-11
 """Error relative to each value up to which it is accepted."""
@@ -34,6 +35,7 @@ _ROUNDING = float(16 * np.finfo(np.float64).eps)
 _BLOCK = 4096  # times whose exponentials are tabled at once
 _KEPT = 2**22  # numbers in tables that are kept for later
 _CONTOURS = 64  # whose nodes are kept for later
+_RESOLVED = 1e-3  # error of half of the nodes, beside the terms, from which on the other half helps little
 _SLIGHT = 0.01  # share of the rounding error of a term that need not be known better
 _VANISHED = 56.0  # logarithm of one over what is left of a term, from its earliest time on, that is left out
 
@@ -125,9 +127,7 @@ class Observed:
             self._nodes[key] = found = Nodes.of(self.times[first:last], ratio, sector)
         return found
 
-    def blocks(
-        self, first: int, last: int, ratio: float, sector: float
-    ) -> Iterator[tuple[slice, tuple[Floats, Floats, NDArray[np.int64]]]]:
+    def blocks(self, first: int, last: int, ratio: float, sector: float) -> Blocks:
         """Yield parts of the times `first` to `last`, counted from the first, and their tables.
 
         Tables are real and imaginary parts of exponentials, and for how many times each node counts.
@@ -405,6 +405,10 @@ class Inversion:
 
         times, nodes = observed.times[first:last], observed.nodes(first, last, ratio, sector)
         terms = tilted.transform(tilted.ease if self._kind == "survival" else tilted.exits, nodes.z)
+        hidden = 0.0
+        if self._kind == "survival" and tilted.rate == 0.0:
+            left = float(tilted.alpha @ tilted.ease) / nodes.z - terms
+            hidden = _unresolved(left * nodes.factors, nodes, observed.blocks(first, last, ratio, sector))
         if self._kind == "cdf":
             terms /= nodes.z + tilted.rate
         terms *= nodes.factors
@@ -413,7 +417,7 @@ class Inversion:
         for here, table in observed.blocks(first, last, ratio, sector):
             doubt = max(doubt, collect(*table, re, im, value[here]))
         rounding = _ROUNDING * float(nodes.growth @ sizes)
-        missed = 3.0 * _HALF_RULE * doubt
+        missed = 3.0 * _HALF_RULE * doubt + hidden
         cut: Floats | float = _most_cut_off(nodes, sizes)
         enough = bool(missed + cut <= max(rounding, 3e-13 * float(value.max())))
         if not cut <= _SLIGHT * rounding:
@@ -427,6 +431,24 @@ class Inversion:
         tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
         good = (value > 0.0) & (error <= tolerance * value)
         return Group(first, last, tilted, ratio, sector, nodes, terms, enough, value, error, good)
+
+
+def _unresolved(terms: Complex, nodes: Nodes, blocks: Blocks) -> float:
+    """Return a bound on what nodes that are too far apart make of a small part of a sum.
+
+    Survival is all that began less what is gone, and early nearly all of that is the first part, whose error
+    is known. What is gone may be a narrow peak between the nodes; where the rule with half of them is not
+    small beside the terms, nothing is known of this part but its size.
+    """
+    from phasic.kernels.exponentials import collect
+
+    re, im, doubt = terms.real.copy(), terms.imag.copy(), 0.0
+    for here, table in blocks:
+        doubt = max(doubt, collect(*table, re, im, np.empty(here.stop - here.start)))
+    size = float(nodes.growth @ np.abs(terms))
+    if doubt > _RESOLVED * size:
+        return size
+    return 3.0 * doubt * max(_HALF_RULE, doubt / size) if size > 0.0 else 0.0
 
 
 def _most_cut_off(nodes: Nodes, sizes: Floats) -> float:
