@@ -302,9 +302,7 @@ class Question:
         if times.size > interpolation.FEW and not self.discrete:
             states = max(1, int(self.chain.transient.sum()))
             width = interpolation.widest(states, turning=self.halfwidth != 0.0)
-            return interpolation.interpolated(
-                lambda some: self._each_found(kind, some, small), times, width
-            )
+            return interpolation.interpolated(lambda some: self._each_found(kind, some, small), times, width)
         return self._each_found(kind, times, small)
 
     def _each_found(self, kind: Kind, times: Floats, small: bool) -> Answer:

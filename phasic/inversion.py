@@ -34,8 +34,8 @@ _HALF_RULE = np.exp(-34.5 / 2.0)  # by how much the rule with all nodes is bette
 _ROUNDING = float(16 * np.finfo(np.float64).eps)
 _BLOCK = 4096  # times whose exponentials are tabled at once
 _KEPT = 2**22  # numbers in tables that are kept for later
+_WITNESSES = 6  # times at which another contour has to agree
 _CONTOURS = 64  # whose nodes are kept for later
-_RESOLVED = 1e-3  # error of half of the nodes, beside the terms, from which on the other half helps little
 _SLIGHT = 0.01  # share of the rounding error of a term that need not be known better
 _VANISHED = 56.0  # logarithm of one over what is left of a term, from its earliest time on, that is left out
 
@@ -69,7 +69,8 @@ class Nodes(NamedTuple):
     Attributes
     ----------
     z, factors : complex128[k]
-        Nodes as rates; the value at time t is the imaginary part of ``sum(factors * transform(z) * exp(z t))``.
+        Nodes as rates; the value at time t is the imaginary part of
+        ``sum(factors * transform(z) * exp(z t))``.
     re, im : float64[k]
         Parts of `z`.
     counts : int64[k]
@@ -116,6 +117,9 @@ class Observed:
     _tables: dict[tuple[int, int, float, float, float], tuple[Floats, Floats]] = field(
         default_factory=dict, repr=False
     )
+    _witnesses: dict[tuple[int, int], tuple[NDArray[np.int64], Observed]] = field(
+        default_factory=dict, repr=False
+    )
 
     def nodes(self, first: int, last: int, ratio: float, sector: float) -> Nodes:
         """Return a contour for times `first` to `last`."""
@@ -125,6 +129,19 @@ class Observed:
             if len(self._nodes) >= _CONTOURS:
                 self._nodes.clear()
             self._nodes[key] = found = Nodes.of(self.times[first:last], ratio, sector)
+        return found
+
+    def witnesses(self, first: int, last: int) -> tuple[NDArray[np.int64], Observed]:
+        """Return the numbers and the times of a few of those from `first` to `last`, both ends among them."""
+        found = self._witnesses.get((first, last))
+        if found is None:
+            if len(self._witnesses) >= _CONTOURS:
+                self._witnesses.clear()
+            times = self.times[first:last]
+            near = np.searchsorted(times, np.geomspace(times[0], times[-1], _WITNESSES))
+            near[0], near[-1] = 0, times.size - 1
+            some = np.unique(np.minimum(near, times.size - 1))
+            self._witnesses[first, last] = found = some, Observed(times[some])
         return found
 
     def blocks(self, first: int, last: int, ratio: float, sector: float) -> Blocks:
@@ -388,15 +405,36 @@ class Inversion:
         longest = float(times[-1])
         ratio = 2.0 ** max(1.0, float(np.ceil(np.log2(longest / times[0] * (1.0 - 1e-12)))))
         best: Group | None = None
-        for sector in SECTORS:
+        for wider, sector in zip((*SECTORS[1:], None), SECTORS, strict=True):
             if sector < tilted.sector or self._halfwidth * longest > contour.halfwidth(ratio, sector):
                 continue
             group = self._inverted(tilted, observed, first, last, sector, ratio)
+            if group.enough and wider is not None and not tilted.rows.is_short:
+                group = self._confirmed(group, observed, wider)
             if best is None or group.error.min() < best.error.min():
                 best = group
             if group.enough:
                 break
         return best
+
+    def _confirmed(self, group: Group, observed: Observed, wider: float) -> Group:
+        """Return a group that a wider contour agrees with at a few times, or else with errors that say so.
+
+        What a contour says of its own error holds for what it resolves. A narrow peak that is a small part of
+        a mixture may lie between its nodes, and then hides below the error of the rule with half of them.
+        """
+        some, few = observed.witnesses(group.first, group.last)
+        other = self._inverted(group.tilted, few, 0, some.size, wider, group.ratio)
+        off = np.abs(group.value[some] - other.value)
+        if not (off > 2.0 * (group.error[some] + other.error)).any():
+            return group
+        error = group.error + 10.0 * float(off.max())
+        good = (group.value > 0.0) & (error <= self._accepted(group.tilted) * group.value)
+        return group._replace(error=error, good=good, enough=False)
+
+    def _accepted(self, tilted: Tilted) -> float:
+        """Return the relative error that is good enough to go on from."""
+        return self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
 
     def _inverted(
         self, tilted: Tilted, observed: Observed, first: int, last: int, sector: float, ratio: float
@@ -405,10 +443,6 @@ class Inversion:
 
         times, nodes = observed.times[first:last], observed.nodes(first, last, ratio, sector)
         terms = tilted.transform(tilted.ease if self._kind == "survival" else tilted.exits, nodes.z)
-        hidden = 0.0
-        if self._kind == "survival" and tilted.rate == 0.0:
-            left = float(tilted.alpha @ tilted.ease) / nodes.z - terms
-            hidden = _unresolved(left * nodes.factors, nodes, observed.blocks(first, last, ratio, sector))
         if self._kind == "cdf":
             terms /= nodes.z + tilted.rate
         terms *= nodes.factors
@@ -417,7 +451,7 @@ class Inversion:
         for here, table in observed.blocks(first, last, ratio, sector):
             doubt = max(doubt, collect(*table, re, im, value[here]))
         rounding = _ROUNDING * float(nodes.growth @ sizes)
-        missed = 3.0 * _HALF_RULE * doubt + hidden
+        missed = 3.0 * _HALF_RULE * doubt
         cut: Floats | float = _most_cut_off(nodes, sizes)
         enough = bool(missed + cut <= max(rounding, 3e-13 * float(value.max())))
         if not cut <= _SLIGHT * rounding:
@@ -428,27 +462,8 @@ class Inversion:
             factor = abs(tilted.rate) * times + abs(tilted.log_mass)
             error += (tilted.drift * times + _ROUNDING / 4.0 * factor) * np.abs(value)
         error[np.isnan(error)] = np.inf
-        tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
-        good = (value > 0.0) & (error <= tolerance * value)
+        good = (value > 0.0) & (error <= self._accepted(tilted) * value)
         return Group(first, last, tilted, ratio, sector, nodes, terms, enough, value, error, good)
-
-
-def _unresolved(terms: Complex, nodes: Nodes, blocks: Blocks) -> float:
-    """Return a bound on what nodes that are too far apart make of a small part of a sum.
-
-    Survival is all that began less what is gone, and early nearly all of that is the first part, whose error
-    is known. What is gone may be a narrow peak between the nodes; where the rule with half of them is not
-    small beside the terms, nothing is known of this part but its size.
-    """
-    from phasic.kernels.exponentials import collect
-
-    re, im, doubt = terms.real.copy(), terms.imag.copy(), 0.0
-    for here, table in blocks:
-        doubt = max(doubt, collect(*table, re, im, np.empty(here.stop - here.start)))
-    size = float(nodes.growth @ np.abs(terms))
-    if doubt > _RESOLVED * size:
-        return size
-    return 3.0 * doubt * max(_HALF_RULE, doubt / size) if size > 0.0 else 0.0
 
 
 def _most_cut_off(nodes: Nodes, sizes: Floats) -> float:

@@ -192,7 +192,7 @@ class Logarithms:
             share = np.divide(shares, answer.value, out=np.zeros(shares.size), where=good)
             for number, group in enumerate(inversion.groups):
                 here = slice(group.first, group.last)
-                mine = share[here] * (inversion.by[here] == number) if len(inversion.groups) > 1 else share[here]
+                mine = np.where(inversion.by[here] == number, share[here], 0.0)
                 if mine.any():
                     group.add_slopes(kind, observed, mine, slopes.weights, slopes.starts)
 

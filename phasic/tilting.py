@@ -83,7 +83,7 @@ class Tilted:
         base = weights[rows.edge]
         if reached is not None:
             base *= reached[rows.order][rows.source]
-        exits = np.bincount(rows.exit_source, base[rows.exit], rows.order.size)
+        exits: Floats = np.bincount(rows.exit_source, base[rows.exit], rows.order.size).astype(np.float64)
         return cls(rows, base, base, alpha[rows.order], rows.even, exits, rows.certain)
 
     def transform(self, rewards: Floats, z: Any) -> Any:
