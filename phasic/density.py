@@ -17,11 +17,12 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from phasic import contour, doubling, uniformisation
+from phasic import contour, doubling, interpolation, uniformisation
 from phasic.arrays import Floats, Integers
 from phasic.contour import Complex, Known
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
+from phasic.reached import Reached
 from phasic.replay import checked_weights, factorise
 from phasic.tilting import Tilted
 from phasic.trace import Trace
@@ -159,13 +160,23 @@ class Question:
     ----------
     trace, weights, alpha, discrete
         As for `pdf`.
+    reached : Reached, optional
+        What the start can reach, where that was found before.
     """
 
-    def __init__(self, trace: Trace, weights: Floats, alpha: Floats, discrete: bool) -> None:
+    def __init__(
+        self,
+        trace: Trace,
+        weights: Floats,
+        alpha: Floats,
+        discrete: bool,
+        reached: Reached | None = None,
+    ) -> None:
         self.trace = trace
         self.weights = weights
         self.alpha = alpha
         self.discrete = discrete
+        self._reached = reached
 
     @classmethod
     def of(
@@ -189,6 +200,8 @@ class Question:
     @cached_property
     def chain(self) -> Chain:
         """The part of the graph that the start reaches."""
+        if self._reached is not None:
+            return self._reached.chain_of(self.weights, self.alpha)
         return Chain.reached(self.trace.offsets, self.trace.targets, self.weights, self.alpha, self.discrete)
 
     @cached_property
@@ -286,6 +299,14 @@ class Question:
 
     def _found(self, kind: Kind, times: Floats, small: bool) -> Answer:
         """Return what is found at finite times >= 0."""
+        if times.size > interpolation.FEW and not self.discrete:
+            states = max(1, int(self.chain.transient.sum()))
+            width = interpolation.widest(states, turning=self.halfwidth != 0.0)
+            return interpolation.interpolated(lambda some: self._each_found(kind, some, small), times, width)
+        return self._each_found(kind, times, small)
+
+    def _each_found(self, kind: Kind, times: Floats, small: bool) -> Answer:
+        """Return what is found time by time."""
         found = Answer.none(times.size)
         if not self.discrete and (small or self.worth_inverting(times)):
             self._invert(kind, times, found)

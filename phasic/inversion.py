@@ -6,6 +6,7 @@ ones, and those that turn in circles only slowly beside the times asked for. The
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple
 
@@ -19,6 +20,7 @@ from phasic.tilting import Tilted
 
 Kind = Literal["pdf", "cdf", "survival"]
 Complex = NDArray[np.complex128]
+Blocks = Iterator[tuple[slice, tuple[Floats, Floats, NDArray[np.int64]]]]
 
 TOLERANCE = 1e-11
 """Error relative to each value up to which it is accepted."""
@@ -29,9 +31,13 @@ FAIR = 1e-9
 
 _RATIO = 64.0  # longest over shortest time of one contour
 _HALF_RULE = np.exp(-34.5 / 2.0)  # by how much the rule with all nodes is better than that with half of them
-_ROUNDING = 16 * np.finfo(np.float64).eps
+_ROUNDING = float(16 * np.finfo(np.float64).eps)
 _BLOCK = 4096  # times whose exponentials are tabled at once
 _KEPT = 2**22  # numbers in tables that are kept for later
+_WITNESSES = 6  # times at which another contour has to agree
+_CONTOURS = 64  # whose nodes are kept for later
+_SLIGHT = 0.01  # share of the rounding error of a term that need not be known better
+_VANISHED = 56.0  # logarithm of one over what is left of a term, from its earliest time on, that is left out
 
 
 class Answer(NamedTuple):
@@ -57,6 +63,45 @@ class Answer(NamedTuple):
         return Answer(value, log, error, self.good.reshape(shape))
 
 
+class Nodes(NamedTuple):
+    """A contour for some ascending times, and whatever of it does not depend on the weights.
+
+    Attributes
+    ----------
+    z, factors : complex128[k]
+        Nodes as rates; the value at time t is the imaginary part of
+        ``sum(factors * transform(z) * exp(z t))``.
+    re, im : float64[k]
+        Parts of `z`.
+    counts : int64[k]
+        For how many of the times each node counts. Later ones would change accepted values by less than
+        a hundredth of their rounding error, since what is left of a term is ``exp(-56)`` of what it is at
+        the first time, and no term is so large there that values of a ten thousandth of a percent of it
+        would be accepted.
+    growth : float64[k]
+        Largest size of ``exp(z t)`` at these times.
+    """
+
+    z: Complex
+    factors: Complex
+    re: Floats
+    im: Floats
+    counts: NDArray[np.int64]
+    growth: Floats
+
+    @classmethod
+    def of(cls, times: Floats, ratio: float, sector: float) -> Nodes:
+        """Return the nodes for these times, the last over the first of which is at most `ratio`."""
+        longest = float(times[-1])
+        nodes, factors = hyperbola(ratio, sector)
+        re, im = nodes.real / longest, nodes.imag / longest
+        with np.errstate(divide="ignore"):
+            until = np.where(re < 0.0, times[0] + _VANISHED / np.abs(re), np.inf)
+        growth = np.exp(np.maximum(nodes.real, nodes.real * (times[0] / longest)))
+        counts = np.searchsorted(times, until, side="right")
+        return cls(nodes / longest, factors / longest, re, im, counts, growth)
+
+
 @dataclass(frozen=True, eq=False)
 class Observed:
     """Times in ascending order, with exponentials that serve every theta.
@@ -68,15 +113,59 @@ class Observed:
     """
 
     times: Floats
+    _nodes: dict[tuple[int, int, float, float], Nodes] = field(default_factory=dict, repr=False)
     _tables: dict[tuple[int, int, float, float, float], tuple[Floats, Floats]] = field(
         default_factory=dict, repr=False
     )
+    _witnesses: dict[tuple[int, int], tuple[NDArray[np.int64], Observed]] = field(
+        default_factory=dict, repr=False
+    )
+
+    def nodes(self, first: int, last: int, ratio: float, sector: float) -> Nodes:
+        """Return a contour for times `first` to `last`."""
+        key = (first, last, ratio, sector)
+        found = self._nodes.get(key)
+        if found is None:
+            if len(self._nodes) >= _CONTOURS:
+                self._nodes.clear()
+            self._nodes[key] = found = Nodes.of(self.times[first:last], ratio, sector)
+        return found
+
+    def witnesses(self, first: int, last: int) -> tuple[NDArray[np.int64], Observed]:
+        """Return the numbers and the times of a few of those from `first` to `last`, both ends among them."""
+        found = self._witnesses.get((first, last))
+        if found is None:
+            if len(self._witnesses) >= _CONTOURS:
+                self._witnesses.clear()
+            times = self.times[first:last]
+            near = np.searchsorted(times, np.geomspace(times[0], times[-1], _WITNESSES))
+            near[0], near[-1] = 0, times.size - 1
+            some = np.unique(np.minimum(near, times.size - 1))
+            self._witnesses[first, last] = found = some, Observed(times[some])
+        return found
+
+    def blocks(self, first: int, last: int, ratio: float, sector: float) -> Blocks:
+        """Yield parts of the times `first` to `last`, counted from the first, and their tables.
+
+        Tables are real and imaginary parts of exponentials, and for how many times each node counts.
+        """
+        longest, counts = float(self.times[last - 1]), self.nodes(first, last, ratio, sector).counts
+        for begin in range(first, last, _BLOCK):
+            end = min(begin + _BLOCK, last)
+            table = self.table(begin, end, longest, ratio, sector)
+            if last - first > _BLOCK:
+                yield (
+                    slice(begin - first, end - first),
+                    (*table, np.clip(counts - (begin - first), 0, end - begin)),
+                )
+            else:
+                yield slice(0, last - first), (*table, counts)
 
     def table(
         self, first: int, last: int, longest: float, ratio: float, sector: float
     ) -> tuple[Floats, Floats]:
         """Return ``exp(node t / longest)`` for times `first` to `last`, real and imaginary parts."""
-        from phasic.kernels.contour import exponentials
+        from phasic.kernels.exponentials import exponentials
 
         key = (first, last, longest, ratio, sector)
         found = self._tables.get(key)
@@ -105,14 +194,15 @@ class Group(NamedTuple):
     tilted : Tilted
     ratio, sector : float
         Of the contour.
-    z, terms : complex128[k]
-        Nodes as rates; the value at time t is the imaginary part of ``sum(terms * exp(z t))``.
+    nodes : Nodes
+    terms : complex128[k]
+        The value at time t is the imaginary part of ``sum(terms * exp(z t))``.
     enough : bool
         Whether a wider sector would only bring other rounding errors.
-    tolerance : float
-        Relative error that is good enough.
     value, error : float64[last - first]
         Without the factor by which tilting differs.
+    good : bool[last - first]
+        Which values are accurate enough to go on from.
     """
 
     first: int
@@ -120,17 +210,12 @@ class Group(NamedTuple):
     tilted: Tilted
     ratio: float
     sector: float
-    z: Complex
+    nodes: Nodes
     terms: Complex
     enough: bool
-    tolerance: float
     value: Floats
     error: Floats
-
-    @property
-    def good(self) -> NDArray[np.bool_]:
-        """Which values are accurate enough to go on from, bool[last - first]."""
-        return (self.value > 0.0) & (self.error <= self.tolerance * self.value)
+    good: NDArray[np.bool_]
 
     @property
     def run(self) -> tuple[int, int]:
@@ -140,40 +225,41 @@ class Group(NamedTuple):
             return self.first, self.first
         return self.first + int(good[0]), self.first + int(good[-1]) + 1
 
+    def log_factor(self, times: Floats) -> Floats:
+        """Return the logarithm of the factor by which values and errors at `times` differ by tilting."""
+        return self.tilted.log_mass + self.tilted.rate * times
+
     def add_slopes(self, kind: Kind, observed: Observed, share: Floats, out: Floats, starts: Floats) -> None:
         """Add the derivative of ``share @ value`` by the weight of every edge to `out`, float64[m].
 
         And to `starts`, float64[n], that by the logarithm of every initial probability. Derivatives are
         without the factor by which tilting differs, as values are.
         """
-        from phasic.kernels.contour import sensitivities, spread_back
+        from phasic.kernels.contour import sensitivities
+        from phasic.kernels.exponentials import spread_back
 
-        tilted, longest = self.tilted, float(observed.times[self.last - 1])
-        nodes, factors = hyperbola(self.ratio, self.sector)
-        re, im = np.zeros(nodes.size), np.zeros(nodes.size)
-        for begin in range(self.first, self.last, _BLOCK):
-            end = min(begin + _BLOCK, self.last)
-            table = observed.table(begin, end, longest, self.ratio, self.sector)
-            spread_back(*table, share[begin - self.first : end - self.first], re, im)
-        c = (re + 1j * im) * factors / longest
+        tilted, nodes = self.tilted, self.nodes
+        re, im = np.zeros(nodes.z.size), np.zeros(nodes.z.size)
+        for here, table in observed.blocks(self.first, self.last, self.ratio, self.sector):
+            spread_back(*table, share[here], re, im)
+        c = (re + 1j * im) * nodes.factors
         if kind == "cdf":
-            c /= self.z + tilted.rate
+            c /= nodes.z + tilted.rate
         rewards, absorbed = (tilted.ease, 0.0) if kind == "survival" else (tilted.exits, 1.0)
-        rows, z, by_position = tilted.rows, (self.z.real.copy(), self.z.imag.copy()), np.zeros(out.size)
-        begun = np.zeros(tilted.alpha.size)
+        rows, by_position, begun = tilted.rows, np.zeros(out.size), np.zeros(tilted.alpha.size)
         system = (rows.offsets, rows.to, tilted.weights, *rows.components)
         with rows.room(keep=True) as room:
             sensitivities(
                 *(*system, rewards, tilted.alpha, tilted.ratio, absorbed, *room),
-                *(*z, c.real.copy(), c.imag.copy(), by_position, begun),
+                *(nodes.re, nodes.im, c.real.copy(), c.imag.copy(), by_position, begun),
             )
         out[rows.edge] += by_position
         starts[rows.order] += begun * tilted.alpha
 
     def slope(self, time: float) -> float:
         """Return the derivative of the logarithm of the value at a time near those of the group."""
-        terms = self.terms * np.exp(self.z * time)
-        return float(np.imag(self.z @ terms) / np.imag(terms.sum()))
+        terms = self.terms * np.exp(self.nodes.z * time)
+        return float(np.imag(self.nodes.z @ terms) / np.imag(terms.sum()))
 
 
 class Inversion:
@@ -212,11 +298,16 @@ class Inversion:
     def answer(self) -> Answer:
         """Return what was found; values that are not accurate have the error that they have."""
         times = self._times
-        found = Answer.none(times.size)
         if times.size == 0:
-            return found
+            return Answer.none(0)
         begin = int(np.searchsorted(times, times[-1] / _RATIO))
         group = self._group(self._chain, self._observed, begin, times.size)
+        if group is not None and begin == 0 and group.good.all():  # most observations are of this kind
+            self.groups.append(group)
+            self.by[:] = 0
+            strictly = group.error <= self._tolerance * group.value
+            return Answer(group.value, group.log_factor(times), group.error, strictly)
+        found = Answer.none(times.size)
         if group is None:
             return found
         self._keep(group, found)
@@ -250,7 +341,7 @@ class Inversion:
 
     def _keep(self, group: Group, found: Answer) -> None:
         here = slice(group.first, group.last)
-        factor = group.tilted.log_mass + group.tilted.rate * self._times[here]
+        factor = group.log_factor(self._times[here])
         better = group.good | ~np.isfinite(found.error[here])
         strictly = (group.value > 0.0) & (group.error <= self._tolerance * group.value)
         for array, new in zip(found, (group.value, factor, group.error, strictly), strict=True):
@@ -314,60 +405,82 @@ class Inversion:
         longest = float(times[-1])
         ratio = 2.0 ** max(1.0, float(np.ceil(np.log2(longest / times[0] * (1.0 - 1e-12)))))
         best: Group | None = None
-        for sector in SECTORS:
+        for wider, sector in zip((*SECTORS[1:], None), SECTORS, strict=True):
             if sector < tilted.sector or self._halfwidth * longest > contour.halfwidth(ratio, sector):
                 continue
             group = self._inverted(tilted, observed, first, last, sector, ratio)
+            if group.enough and wider is not None and not tilted.rows.is_short:
+                group = self._confirmed(group, observed, wider)
             if best is None or group.error.min() < best.error.min():
                 best = group
             if group.enough:
                 break
         return best
 
+    def _confirmed(self, group: Group, observed: Observed, wider: float) -> Group:
+        """Return a group that a wider contour agrees with at a few times, or else with errors that say so.
+
+        What a contour says of its own error holds for what it resolves. A narrow peak that is a small part of
+        a mixture may lie between its nodes, and then hides below the error of the rule with half of them.
+        """
+        some, few = observed.witnesses(group.first, group.last)
+        other = self._inverted(group.tilted, few, 0, some.size, wider, group.ratio)
+        off = np.abs(group.value[some] - other.value)
+        if not (off > 2.0 * (group.error[some] + other.error)).any():
+            return group
+        error = group.error + 10.0 * float(off.max())
+        good = (group.value > 0.0) & (error <= self._accepted(group.tilted) * group.value)
+        return group._replace(error=error, good=good, enough=False)
+
+    def _accepted(self, tilted: Tilted) -> float:
+        """Return the relative error that is good enough to go on from."""
+        return self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
+
     def _inverted(
         self, tilted: Tilted, observed: Observed, first: int, last: int, sector: float, ratio: float
     ) -> Group:
-        from phasic.kernels.contour import collect
+        from phasic.kernels.exponentials import collect
 
-        times = observed.times[first:last]
-        longest = float(times[-1])
-        nodes, factors = hyperbola(ratio, sector)
-        z = nodes / longest
-        terms = tilted.transform(tilted.ease if self._kind == "survival" else tilted.exits, z)
+        times, nodes = observed.times[first:last], observed.nodes(first, last, ratio, sector)
+        terms = tilted.transform(tilted.ease if self._kind == "survival" else tilted.exits, nodes.z)
         if self._kind == "cdf":
-            terms /= z + tilted.rate
-        terms *= factors / longest
-        value, doubt = np.empty(times.size), np.empty(times.size)
-        re, im = terms.real.copy(), terms.imag.copy()
-        for begin in range(0, times.size, _BLOCK):
-            here = slice(begin, min(begin + _BLOCK, times.size))
-            collect(
-                *observed.table(here.start + first, here.stop + first, longest, ratio, sector),
-                re,
-                im,
-                value[here],
-                doubt[here],
-            )
-        growth = np.maximum(nodes.real, nodes.real * (times[0] / longest))
-        rounding = _ROUNDING * float(np.exp(growth) @ np.abs(terms))
-        missed = 3.0 * _HALF_RULE * float(np.abs(doubt).max())
-        cut = _cut_off(nodes, np.abs(terms), times / longest)
-        enough = missed + float(cut.max()) <= max(rounding, 3e-13 * float(value.max()))
-        error = rounding + missed + cut
-        error[~np.isfinite(error)] = np.inf
-        factor = abs(tilted.rate) * times + abs(tilted.log_mass)
-        drift = (tilted.drift * times + _ROUNDING / 4.0 * factor) * np.abs(value)
-        tolerance = self._tolerance if tilted.rate >= 0.0 else max(FAIR, self._tolerance)
-        return Group(first, last, tilted, ratio, sector, z, terms, enough, tolerance, value, error + drift)
+            terms /= nodes.z + tilted.rate
+        terms *= nodes.factors
+        value, doubt = np.empty(times.size), 0.0
+        re, im, sizes = terms.real.copy(), terms.imag.copy(), np.abs(terms)
+        for here, table in observed.blocks(first, last, ratio, sector):
+            doubt = max(doubt, collect(*table, re, im, value[here]))
+        rounding = _ROUNDING * float(nodes.growth @ sizes)
+        missed = 3.0 * _HALF_RULE * doubt
+        cut: Floats | float = _most_cut_off(nodes, sizes)
+        enough = bool(missed + cut <= max(rounding, 3e-13 * float(value.max())))
+        if not cut <= _SLIGHT * rounding:
+            cut = _cut_off(nodes, sizes, times)
+        error = np.full(times.size, rounding + missed)
+        error += cut
+        if tilted.rate or tilted.log_mass or tilted.drift:
+            factor = abs(tilted.rate) * times + abs(tilted.log_mass)
+            error += (tilted.drift * times + _ROUNDING / 4.0 * factor) * np.abs(value)
+        error[np.isnan(error)] = np.inf
+        good = (value > 0.0) & (error <= self._accepted(tilted) * value)
+        return Group(first, last, tilted, ratio, sector, nodes, terms, enough, value, error, good)
 
 
-def _cut_off(nodes: Complex, sizes: Floats, shares: Floats) -> Floats:
-    """Return a bound on the terms after the last one, at each share of the longest time.
+def _most_cut_off(nodes: Nodes, sizes: Floats) -> float:
+    """Return the bound of `_cut_off` at the earliest time, where it is largest."""
+    before, last = (float(size) for size in sizes[-2:] * nodes.growth[-2:])
+    if last == 0.0:
+        return 0.0
+    return last / (1.0 - last / before) if last < before else np.inf
+
+
+def _cut_off(nodes: Nodes, sizes: Floats, times: Floats) -> Floats:
+    """Return a bound on the terms after the last one, at each of some times.
 
     They fall ever faster, so at least as a geometric series from the last two on. Where a distribution is
     narrow they can be large, and the rules with all nodes and with half of them lack them alike.
     """
-    before, last = (sizes[k] * np.exp(nodes.real[k] * shares) for k in (-2, -1))
+    before, last = (sizes[k] * np.exp(nodes.re[k] * times) for k in (-2, -1))
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         rest = last / (1.0 - last / before)
     return np.where(last == 0.0, 0.0, np.where(last < before, rest, np.inf))

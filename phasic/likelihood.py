@@ -15,8 +15,9 @@ from numpy.typing import ArrayLike, NDArray
 from phasic.arrays import Floats
 from phasic.density import Question
 from phasic.intervals import Intervals
-from phasic.logarithms import Found, Logarithms, Reached, Slopes
+from phasic.logarithms import Found, Logarithms, Slopes
 from phasic.observations import Observations
+from phasic.reached import Reached
 from phasic.replay import checked_weights
 from phasic.trace import Trace
 
@@ -106,7 +107,7 @@ class Likelihood:
         self._size = len(seen)
         self._moving = np.where(trace.position >= 0, 1.0, 0.0)
         self._given = self._split(self._alpha)
-        self._reached = Reached(trace, self._alpha, discrete)
+        self._reached = Reached(trace, self._given[0], discrete)
         self._missing = max(0.0, 1.0 - math.fsum(self._alpha)) if missing is None else missing
         if self._missing <= _NONE * trace.n_vertices:
             self._missing = 0.0
@@ -118,6 +119,7 @@ class Likelihood:
         low = np.where(known, low, np.maximum(low, entry))  # nothing was there before
         # Between two whole numbers of steps, or before entry.
         self._broken = np.where(known, discrete & (low != np.floor(low)) | (low <= entry), low >= high)
+        self._some_broken = bool(self._broken.any())
         self._set(low, high, entry, known)
 
     def _set(self, low: Floats, high: Floats, entry: Floats, known: NDArray[np.bool_]) -> None:
@@ -183,9 +185,9 @@ class Likelihood:
 
     def _sum(self, weights: Floats, alpha: Floats, slopes: Slopes | None, terms: Floats | None) -> float:
         moving, started = self._given if alpha is self._alpha else self._split(alpha)
-        question = Question(self._trace, weights, moving, self._discrete)
+        question = Question(self._trace, weights, moving, self._discrete, self._reached)
         value, pending = 0.0, _Pending(slopes)
-        if self._broken.any():
+        if self._some_broken:
             value = -np.inf
             if terms is not None:
                 terms[self._broken] = -np.inf

@@ -17,15 +17,14 @@ from phasic.density import Question
 from phasic.doubling import MANY
 from phasic.errors import PhasicError
 from phasic.inversion import FAIR, Inversion, Kind, Observed
+from phasic.reached import Reached
 from phasic.replay import factorise
 from phasic.tangents import density_slopes
-from phasic.tilting import Tilted
-from phasic.trace import Trace
-from phasic.uniformisation import FEW_STATES, Chain, first_guess, staying
+from phasic.uniformisation import FEW_STATES, first_guess, staying
 
 Mask = NDArray[np.bool_]
 
-_MANY = 32  # times for which an inversion pays in any case
+_MANY = 1  # times from which on an inversion is tried: it pays for one time of four states too
 _SEGMENT = 2**22  # numbers of remembered states at once
 _OFTEN = 1e7  # visits to states; the rounding of as many differences adds up to a billionth
 _TOO_OFTEN = 1e10
@@ -75,34 +74,6 @@ class Found:
                 each(shares, slopes)
 
 
-class Reached:
-    """The part of a graph that its start can reach, whatever the weights are.
-
-    Parameters
-    ----------
-    trace : Trace
-    alpha : float64[n]
-        Which of these can be positive.
-    discrete : bool
-    """
-
-    def __init__(self, trace: Trace, alpha: Floats, discrete: bool) -> None:
-        self.trace, self.discrete = trace, discrete
-        ones = np.ones(trace.targets.size)
-        self.chain = chain = Chain.reached(trace.offsets, trace.targets, ones, alpha, discrete)
-        self.vertices = np.zeros(trace.n_vertices, np.bool_)
-        self.vertices[chain.vertices] = True
-        self.source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-        self.edges = np.flatnonzero(self.vertices[self.source] & (self.source != trace.targets))
-
-    def chain_at(self, question: Question) -> Chain:
-        """Return all that can be reached, edges of weight zero too, at the weights of a question."""
-        chain, weights = self.chain, question.weights[self.edges]
-        leave = np.bincount(chain.source, weights, chain.vertices.size)
-        clock = 1.0 if self.discrete else float(leave.max())
-        return replace(chain, weights=weights, clock=clock, alpha=question.alpha[chain.vertices])
-
-
 class Logarithms:
     """One kind of value at given times, to be asked for at weight after weight.
 
@@ -143,7 +114,7 @@ class Logarithms:
                     f"observations"
                 )
         tried = question.clock_is_moderate and not self._reached.discrete
-        if tried and (times.size >= _MANY or question.worth_inverting(times)):
+        if tried and times.size >= _MANY:
             rest, tried = self._inverted(question, rest, found), False
         if rest.any() and gradient:
             walking = _PER_VISIT * question.chain.clock * float(times[rest][-1]) * self._reached.edges.size
@@ -181,7 +152,7 @@ class Logarithms:
         Returns whether these were enough.
         """
         times, kind, edges = self._observed.times[rest], self._kind, self._reached.edges
-        chain = self._reached.chain_at(question)
+        chain = self._reached.chain_at(question.weights, question.alpha)
         n, m = int(chain.transient.sum()), edges.size
         jumps = min(chain.clock * float(times[-1]), 2.0 * MANY)
         products = 8.0 * m * float(n) ** 3 * np.log2(jumps + 2.0)
@@ -209,20 +180,21 @@ class Logarithms:
 
     def _inverted(self, question: Question, rest: Mask, found: Found) -> Mask:
         """Find logarithms where inversion does; return which are left."""
-        trace, observed, kind = self._reached.trace, self._observed, self._kind
-        tilted = Tilted.not_at_all(trace.rows, question.weights, question.alpha, self._reached.vertices)
-        inversion = Inversion(tilted, trace.rows.halfwidth(tilted.base), observed, kind, FAIR)
+        reached, observed, kind = self._reached, self._observed, self._kind
+        tilted = reached.tilted(question.weights, question.alpha)
+        inversion = Inversion(tilted, tilted.rows.halfwidth(tilted.base), observed, kind, FAIR)
         answer = inversion.answer()
         good = rest & (answer.value > 0.0) & (answer.error <= FAIR * answer.value)
-        found.value[good] = np.log(answer.value[good]) + answer.log[good]
+        np.log(answer.value, out=found.value, where=good)
+        np.add(found.value, answer.log, out=found.value, where=good)
 
         def add(shares: Floats, slopes: Slopes) -> None:
+            share = np.divide(shares, answer.value, out=np.zeros(shares.size), where=good)
             for number, group in enumerate(inversion.groups):
                 here = slice(group.first, group.last)
-                mine = (inversion.by[here] == number) & good[here] & (shares[here] != 0.0)
+                mine = np.where(inversion.by[here] == number, share[here], 0.0)
                 if mine.any():
-                    share = np.divide(shares[here], answer.value[here], out=np.zeros(mine.size), where=mine)
-                    group.add_slopes(kind, observed, share, slopes.weights, slopes.starts)
+                    group.add_slopes(kind, observed, mine, slopes.weights, slopes.starts)
 
         found._by.append(add)
         return rest & ~good

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phasic.trace import Indices, Offsets, Trace
 
 LANES = 16  # at least so many nodes side by side
+_SHORT = 10
 _MUCH = 3e7
 _ROOM = 2**20  # numbers of one solution that are worked on side by side: what fits into fast memory
 
@@ -58,6 +59,40 @@ class Rows:
     def source(self) -> NDArray[np.int64]:
         """Position of the source of each edge, int64[m]."""
         return np.repeat(np.arange(self.order.size), np.diff(self.offsets))
+
+    @cached_property
+    def exit(self) -> NDArray[np.int64]:
+        """Which edges lead to absorbing vertices, int64[e]."""
+        return np.flatnonzero(self.to < 0)
+
+    @cached_property
+    def exit_source(self) -> NDArray[np.int64]:
+        """Position of the source of each of these, int64[e]."""
+        return self.source[self.exit]
+
+    @cached_property
+    def even(self) -> Floats:
+        """One for every edge, float64[m]; read-only."""
+        return _ones(self.to.size)
+
+    @cached_property
+    def certain(self) -> Floats:
+        """One for every position, float64[t]; read-only."""
+        return _ones(self.order.size)
+
+    @cached_property
+    def is_short(self) -> bool:
+        """Whether no path has more than ten states before absorption, so that no part of it is narrow."""
+        if self.components[0].size != self.order.size + 1:
+            return False  # circles are paths without end
+        states = np.ones(self.order.size, np.int64)
+        for _ in range(_SHORT):
+            after = np.where(self.to >= 0, states[self.to], 0)
+            longer = 1 + np.maximum.reduceat(after, self.offsets[:-1]) if after.size else states
+            if np.array_equal(longer, states):
+                return True
+            states = longer
+        return False
 
     @cached_property
     def work(self) -> float:
@@ -124,3 +159,9 @@ class Rows:
 
         found = float(antisymmetry(self.offsets, self.to, weights, self.components[0]))
         return found if np.isfinite(found) else float(np.inf)
+
+
+def _ones(size: int) -> Floats:
+    ones = np.ones(size)
+    ones.flags.writeable = False
+    return ones

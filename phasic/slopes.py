@@ -12,16 +12,18 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic import gradients
 from phasic.arrays import Floats
-from phasic.contour import hyperbola
 from phasic.density import Question
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import TOLERANCE, Group, Inversion, Observed
+from phasic.reached import Reached
 from phasic.replay import Factors, checked_weights
-from phasic.tilting import Tilted
 from phasic.trace import Trace
-from phasic.uniformisation import Chain, first_guess
+from phasic.uniformisation import first_guess
 
-_MANY = 8  # times for which an inversion pays in any case
+_MANY = 1  # times from which on an inversion is thought of
+# Microseconds, as measured: per visit to an edge in walking and per weight of a jump at a time; of setting up
+# a contour, and per node and multiplication of a solution. Chains with circles try several contours.
+_VISIT, _WEIGHT, _CONTOUR, _MULTIPLICATION, _NODES, _CONTOURS = 0.0025, 0.008, 50.0, 0.004, 64.0, 8.0
 _MOST_VISITS = 2e11  # to edges, in walking
 
 
@@ -67,12 +69,7 @@ class Densities:
         distinct, self._place = np.unique(self._times, return_inverse=True)
         self._zero = bool(distinct.size and distinct[0] == 0.0)
         self._observed = Observed(distinct[1:] if self._zero else distinct)
-        self._source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-        chain = Chain.reached(
-            trace.offsets, trace.targets, np.ones(trace.targets.size), self._alpha, discrete
-        )
-        self._reached = np.zeros(trace.n_vertices, np.bool_)
-        self._reached[chain.vertices] = True
+        self._source, self._reached = trace.source, Reached(trace, self._alpha, discrete)
 
     def values(self, weights: ArrayLike) -> Floats:
         """Return the density at each time, float64[k]."""
@@ -88,16 +85,12 @@ class Densities:
         PhasicError
             Derivatives are out of reach: too many jumps of a chain that turns in circles.
         """
-        question = Question(self._trace, checked_weights(self._trace, weights), self._alpha, self._discrete)
+        checked = checked_weights(self._trace, weights)
+        question = Question(self._trace, checked, self._alpha, self._discrete, self._reached)
         times, q = self._observed.times, directions.shape[0]
         value, slopes = np.zeros(times.size), np.zeros((times.size, q))
         rest: NDArray[np.bool_] = np.ones(times.size, np.bool_)
-        if (
-            not self._discrete
-            and question.clock_is_moderate
-            and times.size
-            and (times.size >= _MANY or question.worth_inverting(times))
-        ):
+        if times.size >= _MANY and self._worth_inverting(question, q):
             rest = self._inverted(question, directions, value, slopes)
         if rest.any():
             value[rest] = question.values("pdf", times[rest])
@@ -107,6 +100,16 @@ class Densities:
             first, bend = self._at_zero(question, directions)
             value, slopes = np.append(first, value), np.vstack([bend, slopes])
         return Sloped(value[self._place], slopes[self._place])
+
+    def _worth_inverting(self, question: Question, q: int) -> bool:
+        """Return whether an inversion is possible and takes less time than walking, for q directions."""
+        if self._discrete or not question.clock_is_moderate:
+            return False
+        times, rows = self._observed.times, self._trace.rows
+        steps = first_guess(question.chain.clock * times) + self._trace.n_vertices
+        walking = steps * (1.0 + q) * (_VISIT * self._trace.targets.size + _WEIGHT * times.size)
+        contours = 1.0 if self._trace.n_components == self._trace.order.size else _CONTOURS
+        return walking > contours * (_CONTOUR + _MULTIPLICATION * _NODES * rows.work)
 
     def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
         absorbing = self._trace.position < 0
@@ -119,7 +122,7 @@ class Densities:
         self, question: Question, directions: Floats, value: Floats, slopes: Floats
     ) -> NDArray[np.bool_]:
         """Fill in what inversion finds; return what is left."""
-        tilted = Tilted.not_at_all(self._trace.rows, question.weights, self._alpha, self._reached)
+        tilted = self._reached.tilted(question.weights, self._alpha)
         halfwidth = self._trace.rows.halfwidth(tilted.base)
         inversion = Inversion(tilted, halfwidth, self._observed, "pdf", TOLERANCE)
         found = inversion.answer()
@@ -139,23 +142,23 @@ class Densities:
 
     def _bent(self, group: Group, by_position: Floats) -> Floats:
         """Return the derivatives of the values of a group, float64[q, last - first]."""
-        from phasic.kernels.contour import collect, directional
+        from phasic.kernels.contour import directional
+        from phasic.kernels.exponentials import collect
 
         tilted, rows, q = group.tilted, group.tilted.rows, by_position.shape[0]
-        re, im = np.empty((q, group.z.size)), np.empty((q, group.z.size))
+        nodes = group.nodes
+        re, im = np.empty((q, nodes.z.size)), np.empty((q, nodes.z.size))
         system = (rows.offsets, rows.to, tilted.weights, *rows.components)
         with rows.room(keep=True) as room:
             directional(
                 *(*system, tilted.exits, tilted.alpha, tilted.ratio, 1.0, *room),
-                *(group.z.real.copy(), group.z.imag.copy(), by_position, re, im),
+                *(nodes.re, nodes.im, by_position, re, im),
             )
-        longest = float(self._observed.times[group.last - 1])
-        _, factors = hyperbola(group.ratio, group.sector)
-        terms = (re + 1j * im) * factors / longest
-        table = self._observed.table(group.first, group.last, longest, group.ratio, group.sector)
-        out, doubt = np.empty((q, group.last - group.first)), np.empty(group.last - group.first)
-        for row, bent in zip(terms, out, strict=True):
-            collect(*table, row.real.copy(), row.imag.copy(), bent, doubt)
+        terms = (re + 1j * im) * nodes.factors
+        out = np.empty((q, group.last - group.first))
+        for here, table in self._observed.blocks(group.first, group.last, group.ratio, group.sector):
+            for row, bent in zip(terms, out, strict=True):
+                collect(*table, row.real.copy(), row.imag.copy(), bent[here])
         return out
 
     def _walked(self, question: Question, directions: Floats, times: Floats) -> Floats:

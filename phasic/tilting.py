@@ -68,27 +68,29 @@ class Tilted:
     reach: float = 16.0
 
     @classmethod
-    def not_at_all(cls, rows: Rows, weights: Floats, alpha: Floats, reached: NDArray[np.bool_]) -> Tilted:
+    def not_at_all(
+        cls, rows: Rows, weights: Floats, alpha: Floats, reached: NDArray[np.bool_] | None = None
+    ) -> Tilted:
         """Return a chain as it is.
 
         Parameters
         ----------
         weights, alpha : float64[m], float64[n]
             Of the graph.
-        reached : bool[n]
-            Vertices that count; others are made to stand still.
+        reached : bool[n], optional
+            Vertices that count, by default all; others are made to stand still.
         """
-        base = weights[rows.edge] * reached[rows.order][rows.source]
-        exits = np.bincount(rows.source, base * (rows.to < 0), rows.order.size).astype(np.float64)
-        ones = np.ones(rows.order.size)
-        return cls(rows, base, base, alpha[rows.order], np.ones(base.size), exits, ones)
+        base = weights[rows.edge]
+        if reached is not None:
+            base *= reached[rows.order][rows.source]
+        exits: Floats = np.bincount(rows.exit_source, base[rows.exit], rows.order.size).astype(np.float64)
+        return cls(rows, base, base, alpha[rows.order], rows.even, exits, rows.certain)
 
     def transform(self, rewards: Floats, z: Any) -> Any:
         """Return ``alpha (z I - S)^-1 rewards`` of the tilted chain, complex128[k]."""
         from phasic.kernels.contour import transform
 
-        re, im = np.array(z.real, np.float64), np.array(z.imag, np.float64)
-        out = np.empty(z.size), np.empty(z.size)
+        re, im, out = z.real.copy(), z.imag.copy(), np.empty((2, z.size))
         rows = self.rows
         system = (rows.offsets, rows.to, self.weights, *rows.components)
         with rows.room() as room:

@@ -1,4 +1,4 @@
-"""Kernels that solve with ``z I - S`` for many complex z at once, and sum what they give over a contour.
+"""Kernels that solve with ``z I - S`` for many complex z at once.
 
 States are counted by position in the order of elimination, so that edges lead to the same strongly
 connected component or to an earlier one. Numbers of k different z lie side by side, first their real parts
@@ -12,6 +12,9 @@ from typing import Any
 import numpy as np
 
 from phasic.kernels import kernel
+
+# Entries up to which plain Python may run these: dozens of nodes make each of them dear. About 0.1 s.
+_LITTLE = 3000
 
 
 @kernel
@@ -215,7 +218,7 @@ def _backward(
                         x[j, p] += w * x[i, p]
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "out_re", "out_im"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "out_re", "out_im"), little=_LITTLE)
 def transform(
     offsets: Any,
     to: Any,
@@ -282,7 +285,7 @@ def transform(
                     out_im[begin + p] += alpha[i] * y[i, k + p]
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x"), little=_LITTLE)
 def occupation(
     offsets: Any,
     to: Any,
@@ -351,7 +354,7 @@ def occupation(
     )
 
 
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out", "starts"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out", "starts"), little=_LITTLE)
 def sensitivities(
     offsets: Any,
     to: Any,
@@ -473,57 +476,7 @@ def sensitivities(
                     out[a] += ratio[a] * moved - stay
 
 
-@kernel(writes=("table_re", "table_im"))
-def exponentials(times: Any, z_re: Any, z_im: Any, table_re: Any, table_im: Any) -> None:
-    """Fill the tables (float64[k, times]) with ``exp(z t)``."""
-    for p in range(z_re.size):
-        for i in range(times.size):
-            size = np.exp(z_re[p] * times[i])
-            table_re[p, i] = size * np.cos(z_im[p] * times[i])
-            table_im[p, i] = size * np.sin(z_im[p] * times[i])
-
-
-@kernel(writes=("out", "doubt"))
-def collect(table_re: Any, table_im: Any, c_re: Any, c_im: Any, out: Any, doubt: Any) -> None:
-    """Fill `out` with the imaginary part of ``c @ table``, and `doubt` with what should be zero.
-
-    Every second node alone is a rule of its own, as far off as `doubt` tells.
-    """
-    for i in range(out.size):
-        out[i] = doubt[i] = 0.0
-    for p in range(0, c_re.size, 2):
-        for i in range(out.size):
-            out[i] += table_re[p, i] * c_im[p] + table_im[p, i] * c_re[p]
-            doubt[i] += table_re[p, i] * c_re[p] - table_im[p, i] * c_im[p]
-        for i in range(out.size):
-            out[i] += table_re[p + 1, i] * c_im[p + 1] + table_im[p + 1, i] * c_re[p + 1]
-            doubt[i] -= table_re[p + 1, i] * c_re[p + 1] - table_im[p + 1, i] * c_im[p + 1]
-
-
-@kernel(writes=("re", "im"))
-def spread_back(table_re: Any, table_im: Any, factor: Any, re: Any, im: Any) -> None:
-    """Add ``table @ factor`` to `re` and `im` (float64[k])."""
-    for p in range(re.size):
-        # Several sums, since the order of one is fixed and would be waited for.
-        a0 = a1 = a2 = a3 = b0 = b1 = b2 = b3 = 0.0
-        whole = factor.size - factor.size % 4
-        for i in range(0, whole, 4):
-            a0 += factor[i] * table_re[p, i]
-            a1 += factor[i + 1] * table_re[p, i + 1]
-            a2 += factor[i + 2] * table_re[p, i + 2]
-            a3 += factor[i + 3] * table_re[p, i + 3]
-            b0 += factor[i] * table_im[p, i]
-            b1 += factor[i + 1] * table_im[p, i + 1]
-            b2 += factor[i + 2] * table_im[p, i + 2]
-            b3 += factor[i + 3] * table_im[p, i + 3]
-        for i in range(whole, factor.size):
-            a0 += factor[i] * table_re[p, i]
-            b0 += factor[i] * table_im[p, i]
-        re[p] += (a0 + a1) + (a2 + a3)
-        im[p] += (b0 + b1) + (b2 + b3)
-
-
-@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out_re", "out_im"))
+@kernel(writes=("work", "exits", "lower", "upper", "inverse", "y", "x", "out_re", "out_im"), little=_LITTLE)
 def directional(
     offsets: Any,
     to: Any,

@@ -6,6 +6,7 @@ import oracle
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import stats
 
 from phasic import elimination, inversion, uniformisation
 from phasic.density import Question
@@ -238,3 +239,28 @@ def test_threads_may_share_the_tables_of_one_set_of_observations(monkeypatch):
         list(pool.map(ask, range(8)))
     last, _ = observed.table(0, 20, 2.0, 1024.0, 0.2)
     assert sum(re.size for re, _ in observed._tables.values()) <= max(2000, last.size)
+
+
+def mixed(k, share, mean):
+    """An Erlang time of k unit rates with probability `share`, else an exponential one."""
+    edges = [(v, v + 1, 1.0) for v in range(2, k + 1)] + [(k + 1, k + 2, 1.0), (1, k + 2, 1.0 / mean)]
+    alpha = np.zeros(k + 3)
+    alpha[[1, 2]] = 1.0 - share, share
+    return oracle.from_edges(k + 3, edges, alpha)
+
+
+@pytest.mark.parametrize("kind", ["pdf", "survival", "cdf"])
+@pytest.mark.parametrize(
+    ("k", "share"), [(50, 1e-3), (80, 1e-5), (80, 1e-3), (80, 0.1), (80, 1.0), (200, 1e-4)]
+)
+def test_a_narrow_part_of_a_mixture_does_not_hide_between_nodes(k, share, kind):
+    asked, wide, narrow = question(mixed(k, share, 30.0)), stats.expon(scale=30.0), stats.gamma(k)
+    name = "sf" if kind == "survival" else kind
+    for top in (0.125 * k, 0.25 * k, 10.0, 30.0, 90.0):
+        times = np.linspace(top / 60.0, top, 300)
+        exact = (1.0 - share) * getattr(wide, name)(times) + share * getattr(narrow, name)(times)
+        inversion = Inversion(asked.tilted, asked.halfwidth, Observed(times), kind)
+        found = inversion.answer()
+        good = found.good & (exact > 1e-280)
+        off = np.abs((found.value * np.exp(found.log))[good] / exact[good] - 1.0)
+        assert off.max(initial=0.0) <= 2e-11

@@ -177,6 +177,7 @@ def test_times_that_cannot_be_observed_are_refused(times):
 
 def test_a_gradient_out_of_reach_is_refused(monkeypatch):
     model = MODELS["circles"]
+    monkeypatch.setattr(logarithms, "_MANY", 10**9)  # where only following step by step is left
     monkeypatch.setattr(logarithms, "_MOST_VISITS", 100.0)
     with pytest.raises(PhasicError, match="too often"):
         prepared(model, TIMES)(model.weights)
