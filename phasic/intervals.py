@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.errors import PhasicError
 from phasic.logarithms import Found, Logarithms, Reached, Slopes
+from phasic.question import Question
 
 _NARROW = np.log(1e-2)  # of a difference, beside what is subtracted from
 _FEW_STEPS, _MOST_STEPS = 64, 1_000_000
