@@ -27,7 +27,6 @@ GRAPH = {
     "pmf_from_cpp": "models are callbacks in Python, which are compiled where that pays",
     "pmf_from_graph_joint_index": "svgd and fit of a joint graph take outcomes themselves",
     "pmf_from_graph_parameterized": "give the graph coefficients of theta, and call pmf_from_graph",
-    "pmf_and_moments_from_graph_multivariate": "svgd and fit take rewards themselves",
     "pointer": _C,
     "profile": "the ways of computing are chosen by themselves; plot_scc_decomp shows the structure",
     "set_dyn_ordering": _ORDER,

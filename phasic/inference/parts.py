@@ -73,24 +73,10 @@ class Times:
         self._arrays, self._engine, self._name = arrays, engine, name
         self._reduction = None
         if rewards is not None:
-            self._require_absorption()
             self._reduction = Reduction(arrays, engine.trace, rewards)
 
     def __len__(self) -> int:
         return len(self.observations)
-
-    def _require_absorption(self) -> None:
-        """Refuse a graph that may collect a reward for ever."""
-        try:
-            trace = self._engine.trace
-            factorise(trace, np.ones(trace.targets.size)).require_absorption(self._arrays.alpha)
-        except AbsorptionError as error:
-            where = (
-                "a state" if error.vertex is None else f"state {self._arrays.states[error.vertex].tolist()}"
-            )
-            raise GraphError(
-                f"{where} cannot reach absorption, so its reward is not observed in the end; add the way out"
-            ) from None
 
     def evaluator(self) -> Evaluate:
         """See `Part`."""
