@@ -25,7 +25,6 @@ GRAPH = {
     "joint_stop_prob_graph": _OUTCOMES,
     "notify_change": "changes of a graph are noticed",
     "pmf_from_cpp": "models are callbacks in Python, which are compiled where that pays",
-    "pmf_from_graph_joint_index": "svgd and fit of a joint graph take outcomes themselves",
     "pmf_from_graph_parameterized": "give the graph coefficients of theta, and call pmf_from_graph",
     "pointer": _C,
     "profile": "the ways of computing are chosen by themselves; plot_scc_decomp shows the structure",

@@ -84,6 +84,19 @@ class Inference:
 
         return multivariate.pmf_and_moments_from_graph_multivariate(graph, nr_moments, discrete, rewards)
 
+    @staticmethod
+    @without_effect(theta_dim=_KNOWN)
+    def pmf_from_graph_joint_index(
+        graph: Graph,
+        fixed_mask: ArrayLike | None = None,
+        exclude_vertices: ArrayLike | None = None,
+        observed_indices: ArrayLike | None = None,
+    ) -> Callable[..., Any]:
+        """Return probabilities of outcomes, ``f(theta, vertices)``; see `phasic.outcomes`."""
+        from phasic import outcomes
+
+        return outcomes.pmf_from_graph_joint_index(graph, fixed_mask, exclude_vertices, observed_indices)
+
     @without_effect(
         jit=_ONE_ROAD,
         precompile=_ONE_ROAD,
