@@ -27,7 +27,7 @@ from phasic.engine import Engine
 from phasic.errors import AbsorptionError, GraphError
 from phasic.inference.columns import reward_table
 from phasic.reduction import Reduced, Reduction
-from phasic.slopes import Densities, Sloped, from_starts
+from phasic.slopes import Densities, Sloped
 from phasic.trace import Trace
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ class Reward:
         value, slopes = np.full(times.size, np.nan), np.zeros((times.size, theta.size + 1))
         sloped = self._sloped(found, by_weight, now)
         value[seen] = sloped.value
-        starts = from_starts(trace, found.weights, by_alpha, now, self._discrete)
+        starts = self._prepared(now.tobytes()).from_starts(found.weights, by_alpha)
         slopes[seen, :-1] = sloped.slopes + starts
         if self._discrete:
             slopes[:, -1] = np.nan

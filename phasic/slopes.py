@@ -116,6 +116,26 @@ class Densities:
             value, slopes = np.append(first, value), np.vstack([bend, slopes])
         return Sloped(value[self._place], slopes[self._place])
 
+    def from_starts(self, weights: ArrayLike, changes: Floats) -> Floats:
+        """Return how densities change with initial probabilities, float64[k, q].
+
+        They are linear in these: a change is the density from what is more, less that from what is less.
+
+        Parameters
+        ----------
+        weights : float64[m]
+        changes : float64[q, n]
+            Of the initial probabilities, in each direction; those of starting absorbed do not matter.
+        """
+        out = np.zeros((self._times.size, changes.shape[0]))
+        none = np.empty((0, self._trace.targets.size))
+        for row, column in zip(np.where(self._trace.absorbing, 0.0, changes), out.T, strict=True):
+            for part, sign in ((np.maximum(row, 0.0), 1.0), (np.maximum(-row, 0.0), -1.0)):
+                total = part.sum()
+                if total > 0.0:
+                    column += sign * total * self(weights, none, part / total).value
+        return out
+
     def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
         absorbing = self._trace.position < 0
         if self._discrete:
@@ -201,30 +221,6 @@ class Densities:
                 mix(clock * times, row, mixed)
                 out[:, number] = clock * mixed
         return out
-
-
-def from_starts(
-    trace: Trace, weights: Floats, changes: Floats, times: Floats, discrete: bool = False
-) -> Floats:
-    """Return how densities change with initial probabilities, float64[k, q].
-
-    They are linear in these: a change is the density from what is more there, less that from what is less.
-
-    Parameters
-    ----------
-    trace, weights, times, discrete
-        As for `Densities`.
-    changes : float64[q, n]
-        Of the initial probabilities, in each direction; those of starting absorbed do not matter.
-    """
-    out = np.zeros((times.size, changes.shape[0]))
-    for row, column in zip(np.where(trace.absorbing, 0.0, changes), out.T, strict=True):
-        for part, sign in ((np.maximum(row, 0.0), 1.0), (np.maximum(-row, 0.0), -1.0)):
-            total = part.sum()
-            if total > 0.0:
-                question = Question(trace, weights, part / total, discrete)
-                column += sign * total * question.values("pdf", times)
-    return out
 
 
 def moment_slopes(

@@ -15,7 +15,7 @@ from phasic.epochs.switching import Switching
 from phasic.errors import ParameterError
 from phasic.observations import Observations
 from phasic.question import Question
-from phasic.slopes import Densities, Sloped, from_starts
+from phasic.slopes import Densities, Sloped
 from phasic.trace import Trace
 
 
@@ -126,9 +126,10 @@ class EpochDensities:
         for k, (begin, alpha) in enumerate(epochs.starts(within)):
             if k in here:
                 times = self._times[here[k]] - begin
-                sloped = Densities(engine.trace, alpha, times)(within, inside)
+                densities = Densities(engine.trace, alpha + np.abs(bent).sum(axis=0), times)
+                sloped = densities(within, inside, alpha)
                 value[here[k]] = sloped.value
-                slopes[here[k]] = sloped.slopes + from_starts(engine.trace, within, bent, times)
+                slopes[here[k]] = sloped.slopes + densities.from_starts(within, bent)
             if k < len(epochs.lengths):
                 bent = epochs.switched(k, epochs.bent(k, within, inside, alpha, bent))
         return Sloped(value, slopes)
