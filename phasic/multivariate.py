@@ -93,7 +93,7 @@ class Reward:
             along = sloped.slopes @ theta
             slopes[seen, -1] = engine.time_slopes(found.weights, now, sloped.value, along)
         value = self._with_none(found, times, value)
-        if self._jumps(found):
+        if self._may_be_zero(found):
             zero = times == 0.0
             slopes[zero, :-1], slopes[zero, -1] = by_alpha[:, trace.absorbing].sum(axis=1), np.nan
         return value, slopes
@@ -105,12 +105,12 @@ class Reward:
             return Sloped(np.zeros(times.size), np.zeros((times.size, directions.shape[0])))
         return self._prepared(times.tobytes())(found.weights, directions, moving)
 
-    def _jumps(self, found: Reduced) -> bool:
-        """Return whether zero has a probability."""
+    def _may_be_zero(self, found: Reduced) -> bool:
+        """Return whether no reward at all has a probability, so that the density jumps at zero."""
         return self._discrete or bool(found.alpha[self._reduction.trace.absorbing].any())
 
     def _with_none(self, found: Reduced, times: Floats, value: Floats) -> Floats:
-        if self._jumps(found):
+        if self._may_be_zero(found):
             value[times == 0.0] = found.alpha[self._reduction.trace.absorbing].sum()
         return value
 
