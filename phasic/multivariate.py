@@ -6,7 +6,7 @@ Each reward is taken by itself, as `svgd` takes the columns of its data: what is
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -128,25 +128,29 @@ class Rewarded(Model):
     def __init__(self, model: Model, rewards: Floats) -> None:
         self.arrays, self._engine, self._directions = model.arrays, model._engine, model._directions
         self._table = rewards
-        self._rewards = [Reward(self.arrays, self._engine.trace, row) for row in rewards]
+
+    @cached_property
+    def rewards(self) -> list[Reward]:
+        """Each by itself. Those that have moments only, such as negative ones, are refused."""
+        return [Reward(self.arrays, self._engine.trace, row) for row in self._table]
 
     def pdf(self, theta: Floats, times: Floats) -> Floats:
         """Return the density of each reward at its share of `times`, one after another."""
         weights = self.weights(theta)
         if weights is None:
             return np.full(times.size, np.nan)
-        rows = times.reshape(len(self._rewards), -1)
-        return np.concatenate([one.pdf(weights, row) for one, row in zip(self._rewards, rows, strict=True)])
+        rows = times.reshape(len(self.rewards), -1)
+        return np.concatenate([one.pdf(weights, row) for one, row in zip(self.rewards, rows, strict=True)])
 
     def pdf_slopes(self, theta: Floats, times: Floats) -> Answer:
         """Return these and their derivatives by theta and by time, float64[..., p + 1]."""
         weights = self.weights(theta)
         if weights is None:
             return np.full(times.size, np.nan), np.full((times.size, self.n_parameters + 1), np.nan)
-        rows = times.reshape(len(self._rewards), -1)
+        rows = times.reshape(len(self.rewards), -1)
         parts = [
             one.pdf_slopes(theta, weights, self._directions, row)
-            for one, row in zip(self._rewards, rows, strict=True)
+            for one, row in zip(self.rewards, rows, strict=True)
         ]
         value, slopes = zip(*parts, strict=True)
         return np.concatenate(value), np.concatenate(slopes)
@@ -234,18 +238,19 @@ def moments_from_graph_multivariate(
     """Return raw moments of several rewards of a graph as one function of JAX, ``f(theta, rewards=...)``.
 
     The answer is [k, nr_moments], and [nr_moments] of a vector of rewards or without any; parameters as for
-    `pmf_from_graph_multivariate`. Moments are infinite, and derivatives not numbers, where theta makes
+    `pmf_from_graph_multivariate`, but rewards may be any numbers. Moments are infinite, and derivatives not numbers, where theta makes
     absorption uncertain.
     """
     functions = _Functions(graph, None)
-    return _moments(functions, nr_moments, functions.table(rewards))
+    return _moments(functions, nr_moments, functions.table(rewards, densities=False))
 
 
 def _moments(functions: _Functions, nr_moments: int, fixed: Floats | None) -> Callable[..., Any]:
     found = functions.moments(_order(nr_moments))
 
     def raw(theta: Any, rewards: Any = None) -> Any:
-        return found(theta, fixed if rewards is None else functions.table(rewards))
+        table = fixed if rewards is None else functions.table(rewards, densities=False)
+        return found(theta, table)
 
     return raw
 
@@ -275,15 +280,15 @@ class _Functions:
         density = lru_cache(1)(lambda: _density(model))
 
         @lru_cache(_MOST)
-        def rewarded(table: bytes) -> tuple[Model, Any]:
+        def rewarded(table: bytes) -> tuple[Rewarded, Any]:
             found = Rewarded(model, np.frombuffer(table).reshape(-1, model.arrays.n_vertices))
             return found, _density(found)
 
         self._model, self._plain, self._rewarded = model, density, rewarded
         self._settled = bool(graph._settled())
 
-    def table(self, rewards: Any) -> Floats | None:
-        """Return rewards as float64[n] or float64[k, n], None for none, after preparing them."""
+    def table(self, rewards: Any, densities: bool = True) -> Floats | None:
+        """Return rewards as float64[n] or float64[k, n], None for none, that have moments or `densities`."""
         import jax
 
         if isinstance(rewards, jax.core.Tracer):
@@ -299,7 +304,8 @@ class _Functions:
                 "of a graph with epochs only absorption times have a density, not rewards; leave rewards "
                 "out, or the epochs"
             )
-        self._rewarded(table.tobytes())
+        if densities:
+            _ = self._rewarded(table.tobytes())[0].rewards  # refused here, not deep in a call from JAX
         return table
 
     def pmf(self, theta: Any, times: Any, table: Floats | None) -> Any:

@@ -169,6 +169,16 @@ def test_moments_and_derivatives_are_those_of_the_transformed_chain(name):
     np.testing.assert_allclose(found, slopes, rtol=1e-10, atol=1e-12)
 
 
+@pytest.mark.parametrize("name", ["islands", "steps"])
+def test_moments_take_any_rewards_as_the_graph_does(name):
+    graph, rewards, theta, _ = setting(name)
+    graph.update_weights(theta)
+    strange = -2.5 * rewards[0] + rewards[1]
+    f = Graph.moments_from_graph_multivariate(graph, 3, rewards=strange)
+    with jax.enable_x64(True):
+        np.testing.assert_allclose(f(theta), graph.moments(3, rewards=strange), rtol=1e-12)
+
+
 @pytest.mark.parametrize("name", ["islands", "circles", "some start absorbed"])
 def test_densities_have_slopes_in_time_but_where_they_jump(name):
     graph, rewards, theta, times = setting(name)
