@@ -238,8 +238,8 @@ def moments_from_graph_multivariate(
     """Return raw moments of several rewards of a graph as one function of JAX, ``f(theta, rewards=...)``.
 
     The answer is [k, nr_moments], and [nr_moments] of a vector of rewards or without any; parameters as for
-    `pmf_from_graph_multivariate`, but rewards may be any numbers. Moments are infinite, and derivatives not numbers, where theta makes
-    absorption uncertain.
+    `pmf_from_graph_multivariate`, but rewards may be any numbers. Moments are infinite, and
+    derivatives not numbers, where theta makes absorption uncertain.
     """
     functions = _Functions(graph, None)
     return _moments(functions, nr_moments, functions.table(rewards, densities=False))
