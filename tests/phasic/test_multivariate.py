@@ -11,6 +11,7 @@ from scipy.linalg import expm
 from phasic import Graph, dense_to_sparse
 from phasic.errors import GraphError, ParameterError, PhasicError
 from phasic.inference.problem import Problem
+from phasic.reduction import Reduction
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -241,6 +242,19 @@ def test_the_likelihood_of_a_fit_is_the_sum_of_logarithms(name):
     with jax.enable_x64(True):
         assert float(score(jnp.array(theta))) == pytest.approx(value, rel=1e-10)
         np.testing.assert_allclose(jax.grad(score)(jnp.array(theta)), slopes, rtol=1e-8)
+
+
+def test_changes_carried_along_a_reduction_are_those_carried_back():
+    graph, rewards, theta, _ = setting("islands")
+    generator, arrays = np.random.default_rng(1), graph.arrays
+    for row in rewards:
+        reduction = Reduction(arrays, graph.trace, row)
+        found = reduction(arrays.coefficients @ theta)
+        directions = generator.normal(size=(3, arrays.targets.size))
+        by_weight, by_alpha = reduction.carried_along(found, directions)
+        worth, more = generator.normal(size=found.weights.size), generator.normal(size=found.alpha.size)
+        back = reduction.carried_back(found, worth, more * found.alpha)
+        np.testing.assert_allclose(directions @ back, by_weight @ worth + by_alpha @ more, rtol=1e-11)
 
 
 def test_jit_grad_vmap_and_jvp_compose():
