@@ -16,7 +16,7 @@ from phasic.keywords import also
 from phasic.steps import Steps
 
 if TYPE_CHECKING:
-    from phasic.density import Question
+    from phasic.question import Question
     from phasic.replay import Factors
     from phasic.trace import Trace
 
@@ -311,7 +311,7 @@ class Distribution(ABC):
         arrays, weights = self._startable(), self.weights
         kept = self._asked
         if kept is None or kept[0] is not arrays or kept[1] is not weights:
-            from phasic.density import Question
+            from phasic.question import Question
 
             self._asked = kept = arrays, weights, Question(self.trace, weights, arrays.alpha, arrays.discrete)
         return kept[2]

@@ -11,9 +11,9 @@ from phasic.arrays import Floats
 from phasic.trace import Trace
 
 if TYPE_CHECKING:
-    from phasic.density import Question
     from phasic.likelihood import Likelihood
     from phasic.observations import Observations
+    from phasic.question import Question
     from phasic.slopes import Densities
 
 
@@ -38,7 +38,7 @@ class Engine:
 
     def question(self, weights: Floats) -> Question:
         """Return what is asked for densities and probabilities at given times."""
-        from phasic.density import Question
+        from phasic.question import Question
 
         return Question(self.trace, weights, self.alpha, self.discrete)
 

@@ -6,9 +6,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.errors import PhasicError
 from phasic.logarithms import Found, Logarithms, Slopes
+from phasic.question import Question
 from phasic.reached import Reached
 
 _NARROW = np.log(1e-2)  # of a difference, beside what is subtracted from

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.intervals import Intervals
 from phasic.logarithms import Found, Logarithms, Slopes
 from phasic.observations import Observations
+from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import checked_weights
 from phasic.trace import Trace

@@ -13,10 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.doubling import MANY
 from phasic.errors import PhasicError
 from phasic.inversion import FAIR, Inversion, Kind, Observed
+from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import factorise
 from phasic.tangents import density_slopes

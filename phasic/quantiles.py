@@ -6,8 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.errors import GraphError, PhasicError
+from phasic.question import Question
 
 _TIE = 1e-14  # shares that differ by less, relative to themselves, are the same number of steps
 _CLOSE = 4e-15  # relative

@@ -1,7 +1,8 @@
 """Reward transformation as a function of the weights, with derivatives.
 
 `phasic.rewards` makes a graph of constant weights. Here the plan of its eliminations is made once and
-followed for every theta, and derivatives are carried back through it.
+followed for every theta, and derivatives are carried through it: back, all of one number, or along, of every
+number in a few directions.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from numpy.typing import NDArray
 
 from phasic.arrays import Floats, GraphArrays
 from phasic.elimination import record
-from phasic.errors import GraphError
+from phasic.errors import AbsorptionError, GraphError
+from phasic.replay import factorise
 from phasic.state_space import compress
 from phasic.trace import Trace
 
@@ -61,11 +63,13 @@ class Reduction:
     Raises
     ------
     GraphError
-        A reward is not what it has to be, or too many paths lead through vertices without reward.
+        A reward is not what it has to be, absorption is out of reach from somewhere, or too many paths lead
+        through vertices without reward.
     """
 
     def __init__(self, arrays: GraphArrays, trace: Trace, rewards: Floats) -> None:
         transient = np.diff(arrays.offsets) > 0
+        self._require_absorption(arrays, trace)
         self._check(arrays, rewards, transient)
         self._size = arrays.targets.size
         self._start_weights = arrays.start_weights
@@ -83,6 +87,17 @@ class Reduction:
         self.trace = record(offsets, heads)
         self.support = np.zeros(arrays.n_vertices)
         self.support[self._starts[0]] = 1.0
+
+    @staticmethod
+    def _require_absorption(arrays: GraphArrays, trace: Trace) -> None:
+        """Refuse a graph that may collect a reward for ever."""
+        try:
+            factorise(trace, np.ones(trace.targets.size)).require_absorption(arrays.alpha)
+        except AbsorptionError as error:
+            where = "a state" if error.vertex is None else f"state {arrays.states[error.vertex].tolist()}"
+            raise GraphError(
+                f"{where} cannot reach absorption, so its reward is not observed in the end; add the way out"
+            ) from None
 
     @staticmethod
     def _check(arrays: GraphArrays, rewards: Floats, transient: NDArray[np.bool_]) -> None:
@@ -184,3 +199,21 @@ class Reduction:
         slopes[edges] = np.divide(by_log_alpha[vertices], alpha, out=np.zeros(alpha.size), where=alpha > 0.0)
         carry_back(*self._plan, found.full, found.shares, slopes)
         return slopes[: self._size]
+
+    def carried_along(self, found: Reduced, directions: Floats) -> tuple[Floats, Floats]:
+        """Return changes of the weights and of the initial probabilities, float64[q, k], float64[q, n].
+
+        Parameters
+        ----------
+        found : Reduced
+        directions : float64[q, m]
+            Changes of the weights of the original.
+        """
+        from phasic.kernels.reducing import carry_along
+
+        bent = np.zeros((directions.shape[0], self._count))
+        bent[:, : self._size] = directions
+        carry_along(*self._plan, found.full, found.shares, bent)
+        alpha = np.zeros((directions.shape[0], self.support.size))
+        alpha[:, self._starts[0]] = bent[:, self._starts[1]]
+        return bent[:, self._edges] / self._divisors, alpha

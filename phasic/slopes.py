@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from phasic import gradients
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.errors import GraphError, PhasicError
 from phasic.inversion import TOLERANCE, Group, Inversion, Observed
+from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import Factors, checked_weights
 from phasic.trace import Trace
@@ -49,7 +49,7 @@ class Densities:
     trace : Trace
         Recorded from the graph.
     alpha : float64[n]
-        Initial probability of each vertex.
+        Initial probability of each vertex, or what is positive where there can be some.
     times : float64[k]
         Absorption times, or numbers of steps.
     discrete : bool
@@ -75,8 +75,15 @@ class Densities:
         """Return the density at each time, float64[k]."""
         return self(weights, np.empty((0, self._trace.targets.size))).value
 
-    def __call__(self, weights: ArrayLike, directions: Floats) -> Sloped:
+    def __call__(self, weights: ArrayLike, directions: Floats, alpha: Floats | None = None) -> Sloped:
         """Return the density at each time and its derivatives in the rows of `directions`, float64[q, m].
+
+        Parameters
+        ----------
+        weights : float64[m]
+        directions : float64[q, m]
+        alpha : float64[n], optional
+            Initial probabilities, where they depend on parameters; `from_starts` has what follows from that.
 
         Raises
         ------
@@ -85,8 +92,9 @@ class Densities:
         PhasicError
             Derivatives are out of reach: too many jumps of a chain that turns in circles.
         """
+        alpha = self._alpha if alpha is None else alpha
         checked = checked_weights(self._trace, weights)
-        question = Question(self._trace, checked, self._alpha, self._discrete, self._reached)
+        question = Question(self._trace, checked, alpha, self._discrete, self._reached)
         times, q = self._observed.times, directions.shape[0]
         value, slopes = np.zeros(times.size), np.zeros((times.size, q))
         rest: NDArray[np.bool_] = np.ones(times.size, np.bool_)
@@ -111,18 +119,38 @@ class Densities:
         contours = 1.0 if self._trace.n_components == self._trace.order.size else _CONTOURS
         return walking > contours * (_CONTOUR + _MULTIPLICATION * _NODES * rows.work)
 
+    def from_starts(self, weights: ArrayLike, changes: Floats) -> Floats:
+        """Return how densities change with initial probabilities, float64[k, q].
+
+        They are linear in these: a change is the density from what is more, less that from what is less.
+
+        Parameters
+        ----------
+        weights : float64[m]
+        changes : float64[q, n]
+            Of the initial probabilities, in each direction; those of starting absorbed do not matter.
+        """
+        out = np.zeros((self._times.size, changes.shape[0]))
+        none = np.empty((0, self._trace.targets.size))
+        for row, column in zip(np.where(self._trace.absorbing, 0.0, changes), out.T, strict=True):
+            for part, sign in ((np.maximum(row, 0.0), 1.0), (np.maximum(-row, 0.0), -1.0)):
+                total = part.sum()
+                if total > 0.0:
+                    column += sign * total * self(weights, none, part / total).value
+        return out
+
     def _at_zero(self, question: Question, directions: Floats) -> tuple[float, Floats]:
         absorbing = self._trace.position < 0
         if self._discrete:
-            return float(self._alpha[absorbing].sum()), np.zeros(directions.shape[0])
-        share = np.where(absorbing[self._trace.targets], self._alpha[self._source], 0.0)
+            return float(question.alpha[absorbing].sum()), np.zeros(directions.shape[0])
+        share = np.where(absorbing[self._trace.targets], question.alpha[self._source], 0.0)
         return float(share @ question.weights), directions @ share
 
     def _inverted(
         self, question: Question, directions: Floats, value: Floats, slopes: Floats
     ) -> NDArray[np.bool_]:
         """Fill in what inversion finds; return what is left."""
-        tilted = self._reached.tilted(question.weights, self._alpha)
+        tilted = self._reached.tilted(question.weights, question.alpha)
         halfwidth = self._trace.rows.halfwidth(tilted.base)
         inversion = Inversion(tilted, halfwidth, self._observed, "pdf", TOLERANCE)
         found = inversion.answer()
@@ -181,7 +209,7 @@ class Densities:
             )
         changes = np.where(itself, 0.0, directions) / clock
         transient = trace.position >= 0
-        state = np.where(transient, self._alpha, 0.0)
+        state = np.where(transient, question.alpha, 0.0)
         into, slopes = np.empty(steps), np.empty((directions.shape[0], steps))
         stay = np.maximum(0.0, 1.0 - leave / clock)
         jumps = (trace.offsets, trace.targets, moving / clock, stay, transient)

@@ -11,8 +11,8 @@ from numpy.typing import ArrayLike, NDArray
 from phasic.arrays import Floats
 
 if TYPE_CHECKING:
-    from phasic.density import Question, Values
     from phasic.inversion import Kind
+    from phasic.question import Question, Values
 
 
 class Piecewise:
@@ -40,7 +40,7 @@ class Piecewise:
 
     def ask(self, kind: Kind, times: ArrayLike) -> Values:
         """Return values at `times` of any shape, and an estimate of the error of each."""
-        from phasic.density import Values
+        from phasic.question import Values
 
         return Values(*self._each(times, 2, lambda question, some: question.ask(kind, some)))
 

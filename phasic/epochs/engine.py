@@ -6,7 +6,6 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, GraphArrays
-from phasic.density import Question
 from phasic.engine import Engine
 from phasic.epochs.boundaries import Epochs
 from phasic.epochs.density import Piecewise, by_epoch
@@ -15,6 +14,7 @@ from phasic.epochs.moments import collected, raw_moments
 from phasic.epochs.switching import Switching
 from phasic.errors import ParameterError
 from phasic.observations import Observations
+from phasic.question import Question
 from phasic.slopes import Densities, Sloped
 from phasic.trace import Trace
 
@@ -126,19 +126,10 @@ class EpochDensities:
         for k, (begin, alpha) in enumerate(epochs.starts(within)):
             if k in here:
                 times = self._times[here[k]] - begin
-                sloped = Densities(engine.trace, alpha, times)(within, inside)
+                densities = Densities(engine.trace, alpha + np.abs(bent).sum(axis=0), times)
+                sloped = densities(within, inside, alpha)
                 value[here[k]] = sloped.value
-                slopes[here[k]] = sloped.slopes + self._by_start(within, bent, times)
+                slopes[here[k]] = sloped.slopes + densities.from_starts(within, bent)
             if k < len(epochs.lengths):
                 bent = epochs.switched(k, epochs.bent(k, within, inside, alpha, bent))
         return Sloped(value, slopes)
-
-    def _by_start(self, within: Floats, bent: Floats, times: Floats) -> Floats:
-        out = np.zeros((times.size, bent.shape[0]))
-        for row, column in zip(np.where(self._engine.trace.absorbing, 0.0, bent), out.T, strict=True):
-            for part, sign in ((np.maximum(row, 0.0), 1.0), (np.maximum(-row, 0.0), -1.0)):
-                total = part.sum()
-                if total > 0.0:
-                    question = Question(self._engine.trace, within, part / total, False)
-                    column += sign * total * question.values("pdf", times)
-        return out

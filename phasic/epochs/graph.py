@@ -159,8 +159,8 @@ class EpochGraph(Graph):
         arrays, weights = self._startable(), self.weights
         kept = self._asked
         if kept is None or kept[0] is not arrays or kept[1] is not weights:
-            from phasic.density import Question
             from phasic.epochs.density import Piecewise
+            from phasic.question import Question
 
             within = self._within
             phases = [(t, Question(self.trace, within, alpha, False)) for t, alpha in self._starts()]

@@ -13,12 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats
-from phasic.density import Question
 from phasic.epochs.boundaries import Epochs, Part
 from phasic.epochs.density import by_epoch
 from phasic.errors import GraphError, PhasicError
 from phasic.likelihood import LogLikelihood
 from phasic.observations import Observations
+from phasic.question import Question
 from phasic.trace import Trace
 
 _SEGMENT = 2**22  # numbers of remembered states at once

@@ -30,7 +30,7 @@ def columns(
     GraphError
         Data, rewards and what is said of them do not fit together.
     """
-    table = _rewards(arrays, rewards)
+    table = reward_table(arrays, rewards)
     if table is None or table.ndim == 1:
         seen = Observations.of(observed, censored, truncated)
         yield _checked(Times(arrays, engine, seen, table))
@@ -53,7 +53,7 @@ def _checked(part: Times) -> Times:
     return part
 
 
-def _rewards(arrays: GraphArrays, rewards: ArrayLike | None) -> Floats | None:
+def reward_table(arrays: GraphArrays, rewards: ArrayLike | None) -> Floats | None:
     """Return rewards as float64[n] or float64[k, n], or None where there are none."""
     if rewards is None:
         return None

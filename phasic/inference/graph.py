@@ -54,6 +54,49 @@ class Inference:
 
         return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete)
 
+    @staticmethod
+    @without_effect(use_cache=_ONE_ROAD, theta_dim=_KNOWN)
+    def pmf_from_graph_multivariate(
+        graph: Graph, rewards: ArrayLike | None = None, discrete: bool | None = None
+    ) -> Callable[..., Any]:
+        """Return densities of rewards, ``f(theta, times, rewards=...)``; see `phasic.multivariate`."""
+        from phasic import multivariate
+
+        return multivariate.pmf_from_graph_multivariate(graph, rewards, discrete)
+
+    @staticmethod
+    @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)
+    def moments_from_graph_multivariate(
+        graph: Graph, nr_moments: int = 2, rewards: ArrayLike | None = None
+    ) -> Callable[..., Any]:
+        """Return raw moments of rewards, ``f(theta, rewards=...)``; see `phasic.multivariate`."""
+        from phasic import multivariate
+
+        return multivariate.moments_from_graph_multivariate(graph, nr_moments, rewards)
+
+    @staticmethod
+    @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)
+    def pmf_and_moments_from_graph_multivariate(
+        graph: Graph, nr_moments: int = 2, discrete: bool | None = None, rewards: ArrayLike | None = None
+    ) -> Callable[..., tuple[Any, Any]]:
+        """Return both as one function, ``f(theta, times, rewards=...) -> (pdf, moments)``."""
+        from phasic import multivariate
+
+        return multivariate.pmf_and_moments_from_graph_multivariate(graph, nr_moments, discrete, rewards)
+
+    @staticmethod
+    @without_effect(theta_dim=_KNOWN)
+    def pmf_from_graph_joint_index(
+        graph: Graph,
+        fixed_mask: ArrayLike | None = None,
+        exclude_vertices: ArrayLike | None = None,
+        observed_indices: ArrayLike | None = None,
+    ) -> Callable[..., Any]:
+        """Return probabilities of outcomes, ``f(theta, vertices)``; see `phasic.outcomes`."""
+        from phasic import outcomes
+
+        return outcomes.pmf_from_graph_joint_index(graph, fixed_mask, exclude_vertices, observed_indices)
+
     @without_effect(
         jit=_ONE_ROAD,
         precompile=_ONE_ROAD,

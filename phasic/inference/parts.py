@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats, GraphArrays
 from phasic.engine import Engine
@@ -73,24 +73,10 @@ class Times:
         self._arrays, self._engine, self._name = arrays, engine, name
         self._reduction = None
         if rewards is not None:
-            self._require_absorption()
             self._reduction = Reduction(arrays, engine.trace, rewards)
 
     def __len__(self) -> int:
         return len(self.observations)
-
-    def _require_absorption(self) -> None:
-        """Refuse a graph that may collect a reward for ever."""
-        try:
-            trace = self._engine.trace
-            factorise(trace, np.ones(trace.targets.size)).require_absorption(self._arrays.alpha)
-        except AbsorptionError as error:
-            where = (
-                "a state" if error.vertex is None else f"state {self._arrays.states[error.vertex].tolist()}"
-            )
-            raise GraphError(
-                f"{where} cannot reach absorption, so its reward is not observed in the end; add the way out"
-            ) from None
 
     def evaluator(self) -> Evaluate:
         """See `Part`."""
@@ -180,6 +166,12 @@ class Times:
         return int(away[best]), int(best), None
 
 
+def outcome_vertices(arrays: GraphArrays) -> NDArray[np.int64]:
+    """Return the vertices that have one edge, to an absorbing one, int64[k]."""
+    ends, lone = np.diff(arrays.offsets) == 0, np.flatnonzero(np.diff(arrays.offsets) == 1)
+    return np.asarray(lone[ends[arrays.targets[arrays.offsets[lone]]]], np.int64)
+
+
 class Outcomes:
     """Observations of the vertex through which a chain is absorbed, as in a graph of joint probabilities.
 
@@ -204,10 +196,8 @@ class Outcomes:
         bad = (found < 0) | (found >= n)
         self.vertices = found.astype(np.int64)
         self._arrays, self._trace = arrays, trace
-        ends = np.diff(arrays.offsets) == 0
         final = np.zeros(n, np.bool_)
-        lone = np.flatnonzero(np.diff(arrays.offsets) == 1)
-        final[lone] = ends[arrays.targets[arrays.offsets[lone]]]
+        final[outcome_vertices(arrays)] = True
         bad[~bad] |= ~final[self.vertices[~bad]]
         if bad.any():
             place = int(bad.argmax())

@@ -1,4 +1,4 @@
-"""Kernels that eliminate vertices one by one along a plan, and carry derivatives back through that."""
+"""Kernels that eliminate vertices one by one along a plan, and carry derivatives through that, both ways."""
 
 from __future__ import annotations
 
@@ -55,6 +55,49 @@ def reduce(
                 if into[k] >= 0:
                     weights[into[k]] += w * shares[a]
                 k += 1
+
+
+@kernel(writes=("bent",), little=_FEW)
+def carry_along(
+    bounds: Any,
+    out_edges: Any,
+    in_bounds: Any,
+    in_edges: Any,
+    into: Any,
+    place: Any,
+    weights: Any,
+    shares: Any,
+    bent: Any,
+) -> None:
+    """Turn changes of the weights that `reduce` was given into those of the weights that it left.
+
+    Parameters
+    ----------
+    bounds, ..., shares
+        As `reduce` left them.
+    bent : float64[q, e]
+        Change of every weight in each direction, of edges not there yet zero. Changed.
+    """
+    for q in range(bent.shape[0]):
+        for v in range(bounds.size - 1):
+            first = bounds[v]
+            last = bounds[v + 1]
+            leave = 0.0
+            more = 0.0
+            for a in range(first, last):
+                leave += weights[out_edges[a]]
+                more += bent[q, out_edges[a]]
+            if leave <= 0.0:
+                continue
+            k = place[v]
+            for b in range(in_bounds[v], in_bounds[v + 1]):
+                w = weights[in_edges[b]]
+                rise = bent[q, in_edges[b]]
+                for a in range(first, last):
+                    if into[k] >= 0:
+                        turned = (bent[q, out_edges[a]] - shares[a] * more) / leave
+                        bent[q, into[k]] += rise * shares[a] + w * turned
+                    k += 1
 
 
 @kernel(writes=("slopes",), little=_FEW)

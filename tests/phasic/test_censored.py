@@ -12,10 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasic import density, elimination, logarithms
+from phasic import elimination, logarithms
 from phasic.errors import GraphError
 from phasic.likelihood import Likelihood
 from phasic.observations import Observations
+from phasic.question import Question
 
 INF = np.inf
 MODELS = {
@@ -110,7 +111,7 @@ def test_value_and_gradient_are_those_of_dense_algebra(name, method, monkeypatch
     model = MODELS[name]
     monkeypatch.setattr(logarithms, "_MANY", 1 if method == "inversion" else 10**9)
     if method != "inversion":
-        monkeypatch.setattr(density.Question, "worth_inverting", lambda self, times: False)
+        monkeypatch.setattr(Question, "worth_inverting", lambda self, times: False)
     if method == "walking":
         monkeypatch.setattr(logarithms, "_PER_VISIT", 0.0)
     if method == "doubling":

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from phasic import contour, density, elimination, moments
+from phasic import contour, density, elimination, many_jumps, moments, prepared
 from phasic.doubling import doubled
 from phasic.errors import GraphError, PhasicError
+from phasic.question import Question
 from phasic.uniformisation import Chain
 
 seeds = st.integers(0, 2**32 - 1)
@@ -72,9 +73,9 @@ def chain(model):
 
 def only(method, monkeypatch):
     """Let long times be answered by one method alone."""
-    monkeypatch.setattr(density, "_FEW_STATES", 0 if method != "doubling" else 10**6)
-    monkeypatch.setattr(density, "_MANY_STATES", 0 if method != "doubling" else 10**6)
-    monkeypatch.setattr(density, "_LAST_RESORT", np.inf if method == "walking" else 0.0)
+    monkeypatch.setattr(prepared, "_FEW_STATES", 0 if method != "doubling" else 10**6)
+    monkeypatch.setattr(many_jumps, "_MANY_STATES", 0 if method != "doubling" else 10**6)
+    monkeypatch.setattr(many_jumps, "_LAST_RESORT", np.inf if method == "walking" else 0.0)
     if method == "walking":
         monkeypatch.setattr(
             contour,
@@ -93,7 +94,7 @@ def test_density_and_distribution_are_those_of_dense_algebra(model):
 
 @models
 def test_the_error_that_is_told_is_not_exceeded(model):
-    question = density.Question.of(plan(model), *model.edges, model.alpha, model.discrete)
+    question = Question.of(plan(model), *model.edges, model.alpha, model.discrete)
     times = mean(model) * np.array([0.02, 2.0])
     exact = np.array([oracle.pdf_cdf(model, t, digits=110) for t in times])
     left = model.alpha.sum() - exact[:, 1]
@@ -126,8 +127,8 @@ def test_steps_are_counted_exactly(step):
 def test_every_method_gives_the_same_answer(method, model, monkeypatch):
     times = mean(model) * np.geomspace(1e-2, 4, 40)
     usual = pdf(model, times), cdf(model, times), states(model, times)
-    monkeypatch.setattr(density, "_MANY_JUMPS", 300.0)
-    monkeypatch.setattr(density, "_FEW_JUMPS", 300.0)
+    monkeypatch.setattr(prepared, "_MANY_JUMPS", 300.0)
+    monkeypatch.setattr(prepared, "_FEW_JUMPS", 300.0)
     only(method, monkeypatch)
     for value, expected in zip(
         (pdf(model, times), cdf(model, times), states(model, times)), usual, strict=True
@@ -139,9 +140,9 @@ def test_a_contour_that_misses_an_oscillation_is_not_believed(monkeypatch):
     model = ring(40, 0.01)
     times = mean(model) * np.array([0.25, 0.3, 1.0])
     exact = pdf(model, times)
-    monkeypatch.setattr(density, "_FEW_STATES", 0)
-    monkeypatch.setattr(density, "_FEW_JUMPS", 100.0)
-    monkeypatch.setattr(density, "_MANY_JUMPS", 100.0)
+    monkeypatch.setattr(prepared, "_FEW_STATES", 0)
+    monkeypatch.setattr(prepared, "_FEW_JUMPS", 100.0)
+    monkeypatch.setattr(prepared, "_MANY_JUMPS", 100.0)
     np.testing.assert_allclose(pdf(model, times), exact, rtol=1e-11)
     only("contour", monkeypatch)
     with pytest.raises(PhasicError, match="no method"):
@@ -349,7 +350,7 @@ def test_narrow_distributions_lose_nothing_beyond_the_last_node(size):
 
 
 def asked_of(model):
-    return density.Question.of(plan(model), *model.edges, model.alpha, model.discrete)
+    return Question.of(plan(model), *model.edges, model.alpha, model.discrete)
 
 
 @pytest.mark.parametrize("discrete", [False, True])

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 from scipy.linalg import expm
 
-from phasic import Graph, density
+from phasic import Graph
 from phasic import slopes as slopes_module
 from phasic.errors import GraphError, ParameterError, PhasicError
+from phasic.question import Question
 
 jax = pytest.importorskip("jax")
 jnp = jax.numpy
@@ -127,7 +128,7 @@ def theta_of(graph):
 def test_densities_and_derivatives_are_those_of_dense_algebra(name, method, monkeypatch):
     if method == "walking":
         monkeypatch.setattr(slopes_module, "_MANY", 10**9)
-        monkeypatch.setattr(density.Question, "worth_inverting", lambda self, times: False)
+        monkeypatch.setattr(Question, "worth_inverting", lambda self, times: False)
     graph = GRAPHS[name]()
     theta, times = theta_of(graph), times_of(graph)
     f = Graph.pmf_from_graph(graph)

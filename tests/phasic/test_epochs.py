@@ -181,6 +181,8 @@ LIKE_ANY_GRAPH = {
     *("update_weights", "update_ipv", "add_epoch", "changing", "scc_decomposition", "validate"),
     *("from_serialized", "plot", "plot_scc_decomp", "pull_cache"),
     *("pmf_from_graph", "moments_from_graph", "pmf_and_moments_from_graph"),  # of the graph they are given
+    *("pmf_from_graph_multivariate", "moments_from_graph_multivariate"),
+    *("pmf_and_moments_from_graph_multivariate", "pmf_from_graph_joint_index"),
     *("update_parameterized_weights", "compute_trace", "prewarm_cache", "clear_from_cache"),
     *("expectation", "expected_sojourn_time", "defect"),  # right because sojourn times are
     *("joint_prob_table", "epoch_context"),  # of sojourn times, and of times spent

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from phasic import elimination, interpolation
-from phasic.density import Question
 from phasic.inversion import Answer
+from phasic.question import Question
 
 KINDS = ["pdf", "cdf", "survival"]
 

@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from phasic import elimination, inversion, uniformisation
-from phasic.density import Question
 from phasic.inversion import FAIR, TOLERANCE, Inversion, Observed
 from phasic.likelihood import Likelihood
+from phasic.question import Question
 
 seeds = st.integers(0, 2**32 - 1)
 KINDS = ("pdf", "cdf", "survival")

@@ -7,9 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasic import elimination
-from phasic.density import Question
 from phasic.errors import GraphError
 from phasic.quantiles import quantile
+from phasic.question import Question
 
 MODELS = {
     "coalescent": oracle.coalescent(6),
