@@ -402,7 +402,7 @@ class Cache(Speaker, Exchanging):
             What `jax.jit` takes. Without it, the decorator is returned.
         verify : {"first", "sample", "never"}
             Whether the function is lowered again and compared with a program that was found: each time,
-            before its first call returns; for one program in fifty, when the process ends; or never. A
+            before it is run for the first time; for one program in fifty, when the process ends; or never. A
             difference drops the program and warns.
         **options
             Those of `jax.jit`.
