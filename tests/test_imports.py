@@ -28,6 +28,8 @@ HASHCACHE = [
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
     {"watching"},
+    {"collected"},
+    {"chains"},
     {"capture"},
     {"fingerprint", "arrays", "values", "signature", "key", "lines", "terms"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows", "facets"},
