@@ -16,7 +16,6 @@ import atexit
 import os
 import random
 import time
-import weakref
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from threading import Lock
@@ -26,6 +25,7 @@ from hashcache import entry
 from hashcache.key import is_result
 from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, add, correct, slot_of
 from hashcache.policy import Known, worth
+from hashcache.weakly import weakly
 
 if TYPE_CHECKING:
     from hashcache.stores.directory import DirectoryStore
@@ -68,7 +68,7 @@ class Limiter:
     ) -> None:
         self.prefix, self.max_size, self.max_age = prefix, max_size, max_age
         self._store, self._evicted = store, evicted
-        atexit.register(_settling(weakref.ref(self)))
+        atexit.register(weakly(self._settle_at_the_end))
         self._random = random.Random()  # not the one that the user may have seeded
         self._grown = [0] * len(BEGINNINGS)  # bytes that are not in the ledger yet
         self._slots = [UNKNOWN] * len(BEGINNINGS)  # the ledger as it was last seen
@@ -111,6 +111,11 @@ class Limiter:
             self._settle()
         finally:
             self._working.release()
+
+    def _settle_at_the_end(self) -> None:
+        if any(self._grown):
+            with suppress(OSError):
+                self.settle()
 
     def note_all(self, sizes: Sequence[int]) -> None:
         """Correct the whole ledger, by somebody who has looked at everything. Raises `OSError`."""
@@ -246,16 +251,6 @@ class Limiter:
             and status.st_size == known.size
             and _last_use(status) - known.used < _ABANDONED
         )
-
-
-def _settling(limiter: weakref.ref[Limiter]) -> Callable[[], None]:
-    def at_end() -> None:
-        found = limiter()
-        if found is not None and any(found._grown):
-            with suppress(OSError):
-                found.settle()
-
-    return at_end
 
 
 def known(store: Any, name: str) -> Known | None:

@@ -13,6 +13,9 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {
+        "weakly",
+    },
+    {
         "errors",
         "digest",
         "recent",
