@@ -1,42 +1,28 @@
-"""A cache: where results are kept, within what limits, and the decorator that users call."""
+"""A cache: all that it can do, and the decorator that users call."""
 
 from __future__ import annotations
 
-import functools
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, overload
 
-from hashcache import canonical, entry
+from hashcache import canonical
 from hashcache.canonical import Sink, handles
 from hashcache.codec import Codec
 from hashcache.decorator import Cached
-from hashcache.errors import (
-    OptionError,
-    StoreWarning,
-    TornEntryError,
-    UnknownFormatError,
-    UntrustedEntryError,
-)
+from hashcache.errors import OptionError
 from hashcache.exchange.exchanging import Exchanging
 from hashcache.form import Mmap, Pickle
-from hashcache.key import fingerprint_name, is_result
+from hashcache.jitting import Jitting
 from hashcache.layer import Layer
-from hashcache.lock import Flights
 from hashcache.options import Options, Settings
-from hashcache.recent import Recent
-from hashcache.speaker import Speaker
-from hashcache.statistics import EVICTED, Statistics
-from hashcache.stores import DirectoryStore, Store
+from hashcache.stored import Stored
+from hashcache.stores import Store
 
 if TYPE_CHECKING:
     from datetime import timedelta
-    from pathlib import Path
 
-    from hashcache.limits import LimitedStore
     from hashcache.policy import Size
-    from hashcache.programs.jax_cache import JaxCache
-    from hashcache.prune import Choice, Pruned
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -58,7 +44,7 @@ class CacheSettings(Settings, total=False):
     mmap: Mmap
 
 
-class Cache(Speaker, Exchanging):
+class Cache(Jitting, Exchanging, Stored):
     """A place for results, callable as a decorator.
 
     Parameters
@@ -117,186 +103,14 @@ class Cache(Speaker, Exchanging):
         pickle: Pickle = "allow",
         compress: Literal["zstd"] | int | None = None,
     ) -> None:
-        if location is not None and store is not None:
-            raise ValueError("a cache has a location or a store, not both")
-        if key_file is not None and not shared:
-            raise ValueError("a key seals entries where they are shared: pass shared=True with it")
-        if store is not None and shared:
-            from hashcache.stores.authenticated import AuthenticatedStore
-
-            store = AuthenticatedStore(store, key_file)
-        super().__init__(verbose)
-        self._location = None if location is None else os.fsdecode(location)
-        self._shared, self._key_file = shared, key_file
+        super().__init__(location, store, verbose, memory, shared, key_file)
         self.pickle, self.compress = pickle, compress
-        self._store = store
-        self._made: Store | None = None  # at the location, once something was looked for
-        self.recent = Recent(memory)
-        self.flights = Flights()
-        self.statistics = Statistics(self._beside)
-        self._limits: dict[str, tuple[int | None, float | None]] = {}  # by prefix of names
-        self._limited: LimitedStore | None = None
         self._functions = Layer("function", cache=self)
         if max_size is not None or max_age is not None:
             self.limit("", max_size, max_age)
 
     def __repr__(self) -> str:
         return f"Cache({str(self.location)!r})"
-
-    # -- settings --------------------------------------------------------------------------------
-
-    @property
-    def location(self) -> Path:
-        """The directory that results are kept in."""
-        from pathlib import Path
-
-        return Path(self._directory())
-
-    @location.setter
-    def location(self, location: str | os.PathLike[str]) -> None:
-        self.statistics.flush()  # what was counted there
-        self._location = os.fsdecode(location)
-        self._store = self._made = None
-        self.recent.clear()
-        if "jax_cache" in self.__dict__:
-            self.jax_cache.follow()
-
-    def prefer(self, location: str | os.PathLike[str]) -> None:
-        """Keep results at `location` unless another is in use or was set, by hand or by ``HASHCACHE_DIR``."""
-        if self._location is None and self._store is None and not os.environ.get("HASHCACHE_DIR"):
-            self.location = location
-
-    @property
-    def place(self) -> str:
-        """Where results are kept, for people."""
-        return self._directory() if self._store is None else repr(self._store)
-
-    @property
-    def store(self) -> Store:
-        """The store at the location, which is kept within the limits if there are some."""
-        if self._limits:
-            return self._within_limits()
-        return self._unlimited() if self._made is None else self._made
-
-    def _unlimited(self) -> Store:
-        if self._store is not None:
-            return self._store
-        if self._made is None:
-            self._location = self._directory()  # from here on, whatever becomes of the environment
-            self._made = DirectoryStore(self._location, shared=self._shared, key_file=self._key_file)
-        return self._made
-
-    def _beside(self) -> str | None:
-        """Return the directory for statistics; None while there is no place for one."""
-        store = self._unlimited()
-        return store.beside("statistics") if hasattr(store, "beside") else None
-
-    def _directory(self) -> str:
-        """Return the location as text: `pathlib` takes longer to load than a hit takes."""
-        if self._location is not None:
-            return self._location
-        from_environment = os.environ.get("HASHCACHE_DIR")
-        if from_environment:
-            return from_environment
-        import platformdirs
-
-        return platformdirs.user_cache_dir("hashcache", appauthor=False)
-
-    # -- limits ----------------------------------------------------------------------------------
-
-    def limit(
-        self, prefix: str, max_size: Size | None = None, max_age: timedelta | float | None = None
-    ) -> None:
-        """Limit what entries may take whose names begin with a path: a layer, or a layer and group.
-
-        Raises
-        ------
-        OptionError
-            A limit is none, or the store is one that cannot be limited.
-        """
-        from hashcache.policy import bytes_of, seconds_of  # which only those who have limits pay for
-
-        if self._store is not None and not hasattr(self._store, "visit"):
-            raise OptionError(f"{self._store!r} cannot be limited; only a directory can")
-        if self._shared:
-            raise OptionError("a shared directory cannot be limited; prune it")
-        size = None if max_size is None else bytes_of(max_size)
-        age = None if max_age is None else seconds_of(max_age)
-        self._limits[prefix] = size, age
-        if size is age is None:
-            del self._limits[prefix]
-        self._limited = None
-
-    @property
-    def max_size(self) -> int | None:
-        """Bytes that entries may take on the disk together; None for any number."""
-        return self._limits.get("", (None, None))[0]
-
-    @max_size.setter
-    def max_size(self, max_size: Size | None) -> None:
-        self.limit("", max_size, self.max_age)
-
-    @property
-    def max_age(self) -> float | None:
-        """Seconds after which entries may go; None for never."""
-        return self._limits.get("", (None, None))[1]
-
-    @max_age.setter
-    def max_age(self, max_age: timedelta | float | None) -> None:
-        self.limit("", self.max_size, max_age)
-
-    def _within_limits(self) -> LimitedStore:
-        store: Any = self._unlimited()
-        if self._limited is None or self._limited.unlimited is not store:
-            from hashcache.limits import LimitedStore, Limiter
-
-            limiters = [
-                Limiter(store, prefix, size, age, self._count_evicted)
-                for prefix, (size, age) in self._limits.items()
-            ]
-            self._limited = LimitedStore(store, limiters, self._say_unlimited)
-        return self._limited
-
-    def _count_evicted(self, name: str) -> None:
-        self.statistics.count(name.rpartition("/")[0], EVICTED)
-
-    def _say_unlimited(self, error: OSError) -> None:
-        if isinstance(error, BlockingIOError):
-            return  # others are at it
-        self.warn_once(
-            ("limits", type(error), error.errno),
-            f"the store at {self.location} cannot be kept within its limits ({error}); results are stored "
-            f"all the same",
-            StoreWarning,
-        )
-
-    def prune(self, **options: Unpack[Choice]) -> Pruned:
-        """Delete what has to go by the limits given, damaged entries and what was left behind.
-
-        Looks at every entry. Without `max_size` and `max_age`, the cache's own limits count.
-
-        Parameters
-        ----------
-        max_size, max_age
-            As those of the cache.
-        unused_for : timedelta or float, optional
-            Results that were not used for longer go. When a file was last used is known to the day, or
-            not at all, as the file system is mounted; it was at least when it was written.
-        layer, function : str, optional
-            Only of this layer, and only of functions whose name contains this.
-        dry_run : bool
-            Say what would go, and delete nothing.
-
-        Returns
-        -------
-        Pruned
-            What went, and why.
-        """
-        from hashcache.prune import prune
-
-        return prune(self, **options)
-
-    # -- decorating ------------------------------------------------------------------------------
 
     @overload
     def __call__(self, function: Callable[P, R], /) -> Cached[P, R]: ...
@@ -379,120 +193,6 @@ class Cache(Speaker, Exchanging):
         return decorate if function is None else decorate(function)
 
     register = staticmethod(canonical.register)
-
-    def jit(
-        self,
-        function: Callable[P, R] | None = None,
-        /,
-        *,
-        verify: Literal["first", "sample", "never"] = "sample",
-        **options: Any,
-    ) -> Any:
-        """Return a function of JAX jitted, so that the next process neither traces nor compiles it.
-
-        It does what ``jax.jit(function, **options)`` does. The program for each structure, shape and type of
-        arguments is stored, under a key of all that tracing can see: the function with everything that it
-        captures, since JAX bakes captured values in; static arguments by value; settings, versions and
-        devices. Within another transformation (`jax.grad`, `jax.vmap`, `jax.jit`, ...) it is the plain jitted
-        function.
-
-        Parameters
-        ----------
-        function : callable
-            What `jax.jit` takes. Without it, the decorator is returned.
-        verify : {"first", "sample", "never"}
-            Whether the function is lowered again and compared with a program that was found: each time,
-            before its first call returns; for one program in fifty, when the process ends; or never. A
-            difference drops the program and warns.
-        **options
-            Those of `jax.jit`.
-
-        Returns
-        -------
-        Program
-
-        Examples
-        --------
-        >>> import hashcache
-        >>> step = hashcache.jit(lambda x: 2 * x)  # doctest: +SKIP
-        """
-        if function is None:
-            return lambda decorated: self.jit(decorated, verify=verify, **options)
-        from hashcache.programs import Program
-
-        return Program(function, self.programs, verify, **options)
-
-    @functools.cached_property
-    def programs(self) -> Layer:
-        """The layer of compiled programs."""
-        from hashcache.programs.compiled import ProgramCodec
-        from hashcache.programs.environment import environment
-
-        return Layer("program", codec=ProgramCodec(), salt=environment, cache=self)
-
-    @functools.cached_property
-    def jax_cache(self) -> JaxCache:
-        """The directory in which JAX itself can keep what it compiles."""
-        from hashcache.programs.jax_cache import JaxCache
-
-        return JaxCache(self)
-
-    def configure(self, *, jax_cache: bool, jax_cache_size: Size | None = None) -> None:
-        """Have JAX keep what it compiles in this cache too, or no more.
-
-        It works before and after ``import jax``, and for functions of `jax.jit`; those of `jit` need it not.
-        The directory is served by ``prune``, ``verify``, ``info`` and ``clear`` of the command line.
-
-        Parameters
-        ----------
-        jax_cache : bool
-            On, or off again with the settings of before.
-        jax_cache_size : int or str, optional
-            Bytes that it may take, or a text such as ``"1 GB"``; what was not used for longest goes.
-        """
-        if jax_cache:
-            self.jax_cache.switch_on(jax_cache_size)
-        else:
-            self.jax_cache.switch_off()
-
-    # -- what is stored --------------------------------------------------------------------------
-
-    def entries(self, prefix: str = "") -> Iterator[dict[str, Any]]:
-        """Yield the header of every stored result, with its name and size; damaged ones are left out."""
-        for name in self.store.names(prefix):
-            header = self.header(name) if is_result(name) else None
-            if header is not None:
-                yield {**header, "name": name, "size": self.store.size(name)}
-
-    def fingerprint_of(self, header: dict[str, Any]) -> dict[str, Any]:
-        """Return parts and assumptions of the fingerprint that a result was stored with, if still listed."""
-        group = header["name"].rpartition("/")[0]
-        listed = self.header(fingerprint_name(group, bytes.fromhex(header["fingerprint"])))
-        return listed or {"parts": [], "assumptions": []}
-
-    def clear(self, prefix: str = "") -> int:
-        """Delete every stored result; return how many there were."""
-        self.recent.clear()
-        store, names = self.store, list(self.store.names(prefix))
-        if isinstance(store, DirectoryStore):  # of which others may keep limits
-            from hashcache.limits import delete_all
-
-            return sum(map(is_result, delete_all(store, names)))
-        return sum(store.delete(name) and is_result(name) for name in names)
-
-    def header(self, name: str) -> dict[str, Any] | None:
-        """Return what an entry says of itself, checked; None if there is none to be read or believed."""
-        try:
-            return self.peek(name)
-        except (OSError, TornEntryError, UnknownFormatError, UntrustedEntryError):
-            return None
-
-    def peek(self, name: str) -> dict[str, Any] | None:
-        """Return the same, or raise what is wrong with it."""
-        data = self.store.get(name, entry.HEAD_SIZE)
-        if data is not None and entry.header_size(data) > len(data):
-            data = self.store.get(name, entry.header_size(data))
-        return None if data is None else entry.peek(data)
 
 
 hashcache = Cache()

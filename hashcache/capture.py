@@ -10,53 +10,31 @@ from __future__ import annotations
 
 import abc
 import functools
-import sys
 import types
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from hashcache.bytecode import Chain, Import, code_facts
-from hashcache.canonical import Walk, type_name
+from hashcache.bytecode import code_facts
+from hashcache.canonical import type_name
+from hashcache.chains import Chains
 from hashcache.classes import class_attributes, registered_classes
-from hashcache.digest import Framed, digest_frame
+from hashcache.digest import Framed
 from hashcache.distributions import (
-    HEAP_TYPE,
-    digest_by_name,
     module_name,
     origin_of_code,
     origin_of_file,
-    origin_of_module,
     own_name,
     qualified_name,
 )
 from hashcache.errors import UncanonicalError
-from hashcache.guards import MISSING, Guards, cell_value
+from hashcache.guards import cell_value
 from hashcache.outside import JaxSettings
 from hashcache.parts import Part
-from hashcache.patches import has_own_ways, is_patch
-from hashcache.preview import preview
-from hashcache.watching import Watched, watch_digest
+from hashcache.patches import is_patch
 
 
-class CaptureWalk(Walk):
-    """The walk over everything that a function captures; collects parts, guards and mutable values."""
-
-    def __init__(self, strict: bool, settings: bool = True) -> None:
-        super().__init__(self._refer, opaque=not strict)
-        self._settings = settings
-        self.by_role = not strict
-        self.parts: list[Part] = []
-        self.guards = Guards()
-        self.watched: dict[int, Watched] = {}
-        self._places: dict[int, int] = {}
-        self._found: list[Any] = []
-        self._root: Any = None
-        self._reaches_jax = False
-        self._owner = self._shown_owner = ""
-        self._captured: set[str] = set()  # tags of the owner that is being described
-        self._origins: tuple[str, ...] = ()  # of the value that is being captured
-        self._refers = False
-        self._noted: dict[int, tuple[tuple[str, ...], bool]] = {}
+class CaptureWalk(Chains):
+    """The walk over everything that a function captures: describes the code that it finds."""
 
     def start(self, function: Any, depends_on: tuple[Any, ...]) -> None:
         """Begin with a function, class, module or other callable, and values that it depends on."""
@@ -90,63 +68,6 @@ class CaptureWalk(Walk):
         for part in self.parts:
             sink.write(part.tag, part.digest)
         return sink.digest()
-
-    # -- naming code -----------------------------------------------------------------------------
-
-    def _refer(self, code: Any) -> bytes:
-        """Name a function, class or module by origin, or by its place in the list of parts."""
-        origin = origin_of_code(code)
-        if origin is None:
-            self._refers = True
-        else:
-            self.note_origin(origin)
-            self._reaches_jax |= origin.startswith("jax ")
-        if origin is None or (isinstance(code, type) and code.__flags__ & HEAP_TYPE):
-            place = self._places.get(id(code))
-            if place is None:
-                place = self._places[id(code)] = len(self._found)
-                self._found.append(code)
-            if origin is None:
-                return digest_frame("code", str(place).encode())
-        return digest_by_name(code, origin)
-
-    def note_origin(self, origin: str) -> None:
-        """Note that the digest of what is being captured names a distribution."""
-        if origin not in self._origins:
-            self._origins += (origin,)
-
-    def settle(self, elements: Iterable[object]) -> Iterable[object]:
-        """Order the elements of a set by what they are called: places must not depend on the hash seed."""
-        by_name = Walk(lambda code: digest_frame("name", qualified_name(code).encode()), opaque=True)
-        return sorted(elements, key=by_name.digest)
-
-    # -- capturing -------------------------------------------------------------------------------
-
-    def _add(self, tag: str, kind: str, text: str, origin: str | None = None) -> None:
-        origins = () if origin is None else (origin,)
-        digest = digest_frame(kind, text.encode())
-        self.parts.append(Part(self._owner, tag, digest, text, self._shown_owner, origins=origins))
-
-    def capture(self, tag: str, path: str, value: object, shown_tag: str = "") -> None:
-        """Let a value enter as part `tag`; `path` is how it is called in messages."""
-        if value is MISSING:
-            self._add(tag, "missing", "missing")
-            return
-        self.mutable, self._lowest = False, sys.maxsize
-        self._origins, self._refers = (), False
-        self.trail[:] = [("%s", path)]
-        # What was digested before is kept, so that its id stays its own, and not walked again.
-        known = self._noted.get(id(value)) if id(value) in self._digests else None
-        digest = self.digest(value)
-        origins, refers = self._noted[id(value)] = known or (self._origins, self._refers)
-        if self.mutable and id(value) not in self.watched:
-            self.watched[id(value)] = Watched(path, value, watch_digest(value), len(self.parts))
-        self.parts.append(
-            Part(
-                self._owner, tag, digest, preview(value), self._shown_owner, shown_tag,
-                origins, refers,
-            )
-        )  # fmt: skip
 
     def _describe_function(self, function: types.FunctionType) -> None:
         code = function.__code__
@@ -189,103 +110,6 @@ class CaptureWalk(Walk):
         for imported in facts.imports:
             self._capture_import(function, imported)
 
-    def _capture_global(self, function: types.FunctionType, chain: Chain) -> None:
-        name = chain[0]
-        value = self.guards.global_(function, name)
-        self._capture_chain(f"global {name}", name, value, chain[1:])
-
-    def _capture_absence(self, function: types.FunctionType, chain: Chain) -> None:
-        """Note what an annotation inside the body reads and is not there: the call then raises."""
-        value = self.guards.global_(function, chain[0])
-        for attribute in chain[1:]:
-            if not isinstance(value, types.ModuleType) or has_own_ways(value):
-                break
-            found = self._look_up(vars(value), attribute)
-            value = _made_on_demand(value, attribute) if found is MISSING else found
-        if value is MISSING:
-            self._add(f"annotation {'.'.join(chain)}", "missing", "missing")
-
-    def _look_up(self, names: Mapping[str, Any], name: str) -> Any:
-        value = names.get(name, MISSING)
-        self.guards.name(names, name, value)
-        return value
-
-    def _capture_chain(self, tag: str, path: str, value: Any, attributes: Chain) -> None:
-        """Capture what an attribute chain leads to: through modules and function attributes, no further."""
-        for attribute in attributes:
-            if isinstance(value, types.FunctionType) and attribute not in vars(value):
-                self._look_up(vars(value), attribute)
-                break  # an attribute that every function has, or one that is set later
-            if not isinstance(value, (types.ModuleType, types.FunctionType)) or has_own_ways(value):
-                break
-            found = self._look_up(vars(value), attribute)
-            if (
-                isinstance(value, types.ModuleType)
-                and found is MISSING
-                and hasattr(types.ModuleType, attribute)
-            ):
-                break  # `module.__dict__` and the like lead to all that is in it
-            tag, path = f"{tag}.{attribute}", f"{path}.{attribute}"
-            if isinstance(value, types.ModuleType):
-                if found is MISSING:
-                    self._look_up(vars(value), "__getattr__")
-                    found = _made_on_demand(value, attribute)
-                origin = origin_of_module(value.__name__)
-                self._reaches_jax |= value.__name__.partition(".")[0] == "jax"
-                if "__getattr__" in vars(value) and origin is None and attribute not in vars(value):
-                    self.guards.volatile = True  # it may be made otherwise next time
-                if origin is not None and not _is_looked_into(found):
-                    text = f"{value.__name__}.{attribute} {_label(found)} ({origin})"
-                    self._add(tag, "installed", text, origin)
-                    return
-            value = found
-        if tag not in self._captured:  # `table.get` and `table.keys` both lead to `table`
-            self._captured.add(tag)
-            # Of closures people know the name, of globals it is in the tag.
-            self.capture(tag, path, value, f"closure {path}" if tag.startswith("closure ") else "")
-
-    def _capture_import(self, function: types.FunctionType, imported: Import) -> None:
-        name = _absolute(imported, function.__globals__.get("__package__") or "")
-        tag = f"import {name}"
-        origin = origin_of_module(name)
-        if origin is not None:
-            if tag not in self._captured:
-                self._captured.add(tag)
-                self._add(tag, "installed", origin, origin)
-            self._capture_patch(tag, name, imported.attributes)
-            return
-        from importlib import import_module
-
-        try:
-            # The call would import it too; without looking inside, an edit there would go unseen.
-            module: Any = import_module(name)
-        except Exception as error:  # whatever the module raises when it is run
-            self._add(tag, "import", f"fails with {type(error).__name__}")
-            self.guards.absent(name, error)
-            return
-        if imported.attributes and not hasattr(module, imported.attributes[0]):
-            _try_import(f"{name}.{imported.attributes[0]}")
-        if imported.attributes or imported.whole:
-            self.guards.name(sys.modules, name, module)
-            self._capture_chain(tag, name, module, imported.attributes)
-
-    def _capture_patch(self, tag: str, name: str, attributes: Chain) -> None:
-        """Capture what a user put into an installed module that the body imports.
-
-        The module is not imported for that: a hit would pay for it. Whether it is loaded already must not
-        show in the key, so everything that may be the library's own goes by its version.
-        """
-        value: Any = self._look_up(sys.modules, name)
-        for attribute in attributes:
-            if not isinstance(value, types.ModuleType) or has_own_ways(value):
-                return
-            value = self._look_up(vars(value), attribute)
-            tag, name = f"{tag}.{attribute}", f"{name}.{attribute}"
-        if not isinstance(value, (types.FunctionType, type)) or origin_of_code(value) is not None:
-            return
-        if origin_of_module(module_name(value)) is None:
-            self.capture(tag, name, value)
-
     def _describe_class(self, kind: type) -> None:
         self.guards.class_(kind)
         installed = origin_of_code(kind) is not None and kind is not self._root
@@ -323,9 +147,6 @@ class CaptureWalk(Walk):
                 self.capture(f"global {name}", f"{module.__name__}.{name}", value)
 
 
-# -- what code is ------------------------------------------------------------------------------------
-
-
 def _shown_name(code: Any) -> str:
     """Return what people call a function, class or module: ``helper model.step``."""
     name = qualified_name(code)
@@ -343,47 +164,4 @@ def _shown_name(code: Any) -> str:
 _SCRIPTS = ("__main__", "__mp_main__", "builtins")
 
 
-def _is_looked_into(value: Any) -> bool:
-    """Whether a value inside an installed module enters as itself rather than by its name there.
-
-    Functions, classes and modules do, since somebody may have put others in their place, and plain
-    values, since somebody may have set ``library.TOLERANCE``.
-    """
-    plain = (bool, int, float, complex, str, bytes, type(None))
-    return type(value) in plain or isinstance(value, (types.ModuleType, types.FunctionType, type))
-
-
-def _label(value: Any) -> str:
-    """Return what an object calls itself, so that ``numpy.sin = numpy.cos`` shows."""
-    name = getattr(value, "__name__", None)
-    return f"{type_name(type(value))} {name}" if isinstance(name, str) else type_name(type(value))
-
-
-def _made_on_demand(module: types.ModuleType, attribute: str) -> Any:
-    """Return an attribute that a module makes when asked for, as lazily loaded submodules are."""
-    if "__getattr__" not in vars(module):
-        return sys.modules.get(f"{module.__name__}.{attribute}", MISSING)
-    try:
-        return getattr(module, attribute)
-    except AttributeError:
-        return MISSING
-
-
-def _absolute(imported: Import, package: str) -> str:
-    if not imported.level:
-        return imported.module
-    parents = package.split(".")
-    parents = parents[: len(parents) - imported.level + 1]
-    return ".".join([*parents, imported.module] if imported.module else parents)
-
-
 _SINGLEDISPATCH = functools.singledispatch(lambda x: x).__code__  # type: ignore[attr-defined]
-
-
-def _try_import(name: str) -> None:
-    from importlib import import_module
-
-    try:
-        import_module(name)
-    except Exception:  # the attribute is then missing, and that is what is recorded
-        return

@@ -154,6 +154,24 @@ def _numba_dispatcher(value: Any, sink: Sink) -> None:
     sink.part(".%s", "py_func", value.py_func)
 
 
+@handles_named("numba.core.extending._Intrinsic")
+def _numba_intrinsic(value: Any, sink: Sink) -> None:
+    # What pickle is told has a number of its own in each process.
+    origin = str(origin_of_module("numba"))
+    sink.walk.note_origin(origin)
+    sink.text("numba intrinsic", f"{origin} {value._name} {value._prefer_literal}")
+    sink.part(".%s", "_ctor_kwargs", value._ctor_kwargs)
+    sink.part(".%s", "_defn", value._defn)
+
+
+@handles_named("numba.core.descriptors.TargetDescriptor")
+def _numba_target(value: Any, sink: Sink) -> None:
+    # A compiler: its tables fill with whatever was compiled so far, which changes nothing that it does.
+    origin = origin_of_module("numba")
+    sink.walk.note_origin(str(origin))
+    sink.text("numba target", f"{type_name(type(value))} {origin}")
+
+
 @handles_named("jaxlib._jax.PjitFunction", "jaxlib.xla_extension.PjitFunction")
 def _jax_jitted(value: Any, sink: Sink) -> None:
     origin = str(origin_of_module("jax"))

@@ -7,7 +7,7 @@ import functools
 import os
 import sys
 import types
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from hashcache.digest import digest_frame
@@ -41,6 +41,10 @@ def _marks() -> dict[str | tuple[int, int], bool]:
     return found
 
 
+# What installers call their folders: those of other environments are found by a ``.pth`` file, say.
+_FOREIGN = ("site-packages", "dist-packages")
+
+
 def _mark(folder: str) -> str | tuple[int, int]:
     try:
         status = os.stat(folder)
@@ -62,6 +66,8 @@ def _root_above(folder: str) -> tuple[str, bool] | None:
     mark = _mark(folder)
     if mark in marks:
         return folder, marks[mark]
+    if os.path.basename(folder) in _FOREIGN:
+        return folder, True
     above = os.path.dirname(folder)
     return None if above == folder else _root_above(above)
 
@@ -87,7 +93,7 @@ def origin_of_file(filename: str) -> str | None:
     if not is_of_packages:
         return PYTHON
     top = path[len(root) :].lstrip(os.sep).split(os.sep, 1)[0].split(".", 1)[0]
-    version = version_of(top)
+    version = version_of(top) if _is_own(root) else _version_in(root, top)
     return None if version is None else f"{top} {version}"
 
 
@@ -130,30 +136,45 @@ def version_of(top: str) -> str | None:
     takes longer than a warm call of most cached functions.
     """
     # Most distributions have the name of their module; PyYAML and yaml do not.
-    return _installed().get(top.lower()) or _recorded_version(top) or _listed_version(top)
+    return _installed().get(top.lower()) or _recorded_version(top, _roots()[0]) or _listed_version(top)
+
+
+@functools.lru_cache(maxsize=1024)
+def _version_in(root: str, top: str) -> str | None:
+    """Return the version that was installed into a folder of another environment.
+
+    Only what an installer has recorded right there counts: a module beside it may be anybody's.
+    """
+    return _recorded_version(top, (root,))
+
+
+def _is_own(root: str) -> bool:
+    """Whether a folder is one that this interpreter installs into."""
+    marks = _marks()
+    return root in marks or _mark(root) in marks
 
 
 @functools.lru_cache(maxsize=1)
 def _installed() -> dict[str, str]:
     found = {}
-    for _, folder in _dist_infos():
+    for _, folder in _dist_infos(_roots()[0]):
         name, _, version = folder.removesuffix(".dist-info").partition("-")
         found[name.lower()] = version
     return found
 
 
-def _dist_infos() -> Iterator[tuple[str, str]]:
+def _dist_infos(roots: Iterable[str]) -> Iterator[tuple[str, str]]:
     """Yield the folders that installers leave beside what they install: where each lies, and its name."""
-    for root in _roots()[0]:
+    for root in roots:
         with contextlib.suppress(OSError):
             yield from ((root, name) for name in os.listdir(root) if name.endswith(".dist-info"))
 
 
-def _recorded_version(top: str) -> str | None:
-    """Return the versions of all distributions whose record of files names the module."""
+def _recorded_version(top: str, roots: Iterable[str]) -> str | None:
+    """Return the versions of all distributions in these folders whose record of files names the module."""
     marks = tuple(f"\n{top}{end}" for end in ("/", ".py,", "."))
     found = set()
-    for root, folder in _dist_infos():
+    for root, folder in _dist_infos(roots):
         try:
             with open(os.path.join(root, folder, "RECORD"), encoding="utf-8", errors="replace") as file:
                 text = "\n" + file.read()

@@ -18,6 +18,7 @@ from contextlib import suppress
 from typing import Any, Protocol
 
 from hashcache.recent import MISS
+from hashcache.weakly import weakly
 
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.001, 0.05  # seconds between two looks at what another process does
 
@@ -99,7 +100,7 @@ class Flights:
     def __init__(self) -> None:
         self._renew()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_renewing(weakref.ref(self)))
+            os.register_at_fork(after_in_child=weakly(self._renew))
 
     def _renew(self) -> None:
         """Start anew in a forked child: no other thread computes anything there."""
@@ -237,15 +238,6 @@ class Flights:
 def _release(lock: StoreLock) -> None:
     with suppress(Exception):  # whatever a store makes of it: the answer is there
         lock.release()
-
-
-def _renewing(flights: weakref.ref[Flights]) -> Callable[[], None]:
-    def after_fork() -> None:
-        found = flights()
-        if found is not None:
-            found._renew()
-
-    return after_fork
 
 
 def _current() -> object:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 import threading
-import weakref
 from collections.abc import Hashable
 from typing import Any
+
+from hashcache.weakly import weakly
 
 MISS: Any = object()
 
@@ -37,7 +38,7 @@ class Recent:
         self._bytes = 0
         self._lock = threading.Lock()
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_forgetting(weakref.ref(self)))
+            os.register_at_fork(after_in_child=weakly(self.renew))
 
     def get(self, key: Hashable) -> Any:
         """Return what was put under `key`, or `MISS`."""
@@ -70,15 +71,6 @@ class Recent:
         """Start anew in a forked child: a thread that held the lock does not exist there."""
         self._lock = threading.Lock()
         self.clear()
-
-
-def _forgetting(recent: weakref.ref[Recent]) -> Any:
-    def after_fork() -> None:
-        found = recent()
-        if found is not None:
-            found.renew()
-
-    return after_fork
 
 
 def is_immutable(value: Any) -> bool:

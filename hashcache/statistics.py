@@ -17,6 +17,8 @@ from contextlib import contextmanager, suppress
 from time import monotonic
 from typing import Any
 
+from hashcache.weakly import weakly
+
 FOUND = "found"  # hits whose entry was looked at, so that it is known what they saved
 SECONDS_SAVED, SECONDS_SPENT = "seconds_saved", "seconds_spent"
 BYTES_READ, BYTES_WRITTEN, WAITED, EVICTED = "bytes_read", "bytes_written", "waited", "evicted"
@@ -89,7 +91,7 @@ class Statistics:
         self._due = 0.0
         self.is_watched = False
         if hasattr(os, "register_at_fork"):
-            os.register_at_fork(after_in_child=_renewing(weakref.ref(self)))
+            os.register_at_fork(after_in_child=weakly(self._renew))
 
     def add(self, owner: object, group: str, layer: str, function: str, counter: Counter[str]) -> None:
         """Count what `counter` counts, for as long as its owner lives."""
@@ -110,8 +112,8 @@ class Statistics:
         if multiprocessing is not None and multiprocessing.parent_process() is not None:
             from multiprocessing.util import Finalize  # such processes end without `atexit`
 
-            Finalize(None, _flushing(weakref.ref(self)), exitpriority=0)
-        atexit.register(_flushing(weakref.ref(self)))
+            Finalize(None, weakly(self.flush), exitpriority=0)
+        atexit.register(weakly(self.flush))
 
     def flush_if_due(self) -> None:
         """Write, if the last time is a while ago."""
@@ -170,24 +172,6 @@ class Statistics:
         self._gone = {}
         for tally in self._tallies:
             tally.written = Counter(tally.counter)
-
-
-def _renewing(statistics: weakref.ref[Statistics]) -> Callable[[], None]:
-    def after_fork() -> None:
-        found = statistics()
-        if found is not None:
-            found._renew()
-
-    return after_fork
-
-
-def _flushing(statistics: weakref.ref[Statistics]) -> Callable[[], None]:
-    def at_end() -> None:
-        found = statistics()
-        if found is not None:
-            found.flush()
-
-    return at_end
 
 
 # -- the file ----------------------------------------------------------------------------------------

@@ -13,6 +13,9 @@ HEAVY = ("jax", "jaxlib", "numba", "pandas", "scipy", "matplotlib", "ase", "clou
 # Each room may import those to its left only. `hashcache` never imports `phasic` or `numba`.
 HASHCACHE = [
     {
+        "weakly",
+    },
+    {
         "errors",
         "digest",
         "recent",
@@ -28,11 +31,14 @@ HASHCACHE = [
     {"distributions", "canonical", "bytecode", "guards", "preview", "parts", "lock", "policy", "ledger"},
     {"patches"},
     {"watching"},
+    {"collected"},
+    {"chains"},
     {"capture"},
     {"fingerprint", "arrays", "values", "signature", "key", "lines", "terms"},
     {"code_values", "mutation", "codec", "columns", "libraries", "rows", "facets"},
     {"entry", "stores", "frames", "inside", "differences", "kinds"},
-    {"reach", "compare", "limits", "call", "options"},
+    {"reach", "compare", "limits", "limited", "call", "options", "place"},
+    {"limiting"},
     {"replay"},
     {"form"},
     {"compression"},
@@ -41,7 +47,7 @@ HASHCACHE = [
     {"audit"},
     {"layer"},
     {"explain", "roads", "prune"},
-    {"reading"},
+    {"reading", "jitting", "stored"},
     {"verification"},
     {"bound"},
     {"exchange"},

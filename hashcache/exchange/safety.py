@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 from hashcache.codec import Buffer
 from hashcache.errors import ArchiveError
+from hashcache.exchange.declared import make_known
 from hashcache.form import COMPRESSED, Traits, traits_of
 from hashcache.replay import REPLAY
 from hashcache.roads import YIELDED
@@ -92,14 +93,17 @@ _BUILT_IN = {REPLAY: Traits(True, False), YIELDED: Traits(False, False)}
 def why_not(codecs: frozenset[str], allow_pickle: bool) -> str:
     """Return why a result that these codecs read does not travel; an empty text if it does."""
     for codec in sorted(codecs):
-        known = [traits for traits in (_BUILT_IN.get(codec), traits_of(codec)) if traits is not None]
+        failure = "" if _known(codec) else make_known(codec)
+        known = _known(codec)
         if not known:
-            return (
-                f"nothing here knows the codec {codec!r}; import the module that it is of first (on the "
-                f"command line, --import MODULE)"
-            )
+            remedy = failure or "import the module that it is of first (on the command line, --import MODULE)"
+            return f"nothing here knows the codec {codec!r}; {remedy}"
         if any(traits.machine_bound for traits in known):
             return f"what codec {codec!r} wrote is for one machine, and stays there"
         if any(traits.executes_code for traits in known) and not allow_pickle:
             return f"codec {codec!r} can run code when it reads, and allow_pickle=True was not given"
     return ""
+
+
+def _known(codec: str) -> list[Traits]:
+    return [traits for traits in (_BUILT_IN.get(codec), traits_of(codec)) if traits is not None]

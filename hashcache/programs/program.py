@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import functools
-import random
-import weakref
 from collections.abc import Callable, Hashable
-from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, ParamSpec, TypeVar
 
 from hashcache.canonical import Sink, handles
-from hashcache.decorator import Cached
-from hashcache.errors import AuditWarning, OptionError, StoreWarning, UncacheableWarning
+from hashcache.errors import OptionError, StoreWarning, UncacheableWarning
 from hashcache.explain import Explanation
-from hashcache.fingerprint import Fingerprint, fingerprint
-from hashcache.options import Options
 from hashcache.programs.calls import TRACED, in_the_way, remembering, static_token, teller
-from hashcache.programs.compiled import Executable, build, module_of
-from hashcache.programs.ending import at_the_end
-from hashcache.programs.properties import fill, filled
+from hashcache.programs.compiled import Executable
+from hashcache.programs.lowered import Lowered, Work
+from hashcache.programs.properties import fill
 from hashcache.programs.shapes import (
     Statics,
     described,
@@ -27,6 +22,7 @@ from hashcache.programs.shapes import (
     plainly,
     structure,
 )
+from hashcache.programs.verifying import CHOICES, FAILED, Verification, Verify, abstract, is_sampled
 
 if TYPE_CHECKING:
     from hashcache.layer import Layer
@@ -34,10 +30,6 @@ if TYPE_CHECKING:
 P = ParamSpec("P")
 R = TypeVar("R")
 
-Verify = Literal["first", "sample", "never"]
-_VERIFY = ("first", "sample", "never")
-_SAMPLED = 0.02  # part of the programs that a process finds
-_dice = random.Random()  # the user's own dice fall as they would without us
 _MOST = 2000  # programs that one function keeps in a process
 
 
@@ -46,13 +38,6 @@ class _Found(NamedTuple):
 
     run: Callable[..., Any] | None  # None where JAX alone runs it
     reason: str  # why it is not stored
-
-
-class _Work(NamedTuple):
-    """What a program is made from, beside what its key sees."""
-
-    args: tuple[Any, ...]
-    kwargs: dict[str, Any]
 
 
 class Program(Generic[P, R]):
@@ -71,15 +56,15 @@ class Program(Generic[P, R]):
     ) -> None:
         import jax
 
-        if verify not in _VERIFY:
-            raise OptionError(f"verify={verify!r}; it can be one of {', '.join(map(repr, _VERIFY))}")
+        if verify not in CHOICES:
+            raise OptionError(f"verify={verify!r}; it can be one of {', '.join(map(repr, CHOICES))}")
         self._jitted: Any = jax.jit(function, **options)
         functools.update_wrapper(self, self._jitted)
         self.__wrapped__ = function
         self._layer, self._verify = layer, verify
         self._statics = Statics(self._jitted)
         self._options = {name: option_text(option) for name, option in sorted(options.items())}
-        self._lowered = _Lowered(function, self._jitted, layer)
+        self._lowered = Lowered(function, self._jitted, layer)
         self._known: dict[Any, _Found] = {}
         self._blind = ""  # why the function has no fingerprint
         self._remembering, self._tell = remembering(), teller()
@@ -168,15 +153,15 @@ class Program(Generic[P, R]):
 
     def key(self, *args: P.args, **kwargs: P.kwargs) -> str:
         """Return the key of the program for these arguments, without compiling: 32 hexadecimal digits."""
-        return self._lowered.key(*self._parts(args, kwargs), _Work(args, kwargs))
+        return self._lowered.key(*self._parts(args, kwargs), Work(args, kwargs))
 
     def is_cached(self, *args: P.args, **kwargs: P.kwargs) -> bool:
         """Return whether the program for these arguments is stored."""
-        return self._lowered.is_cached(*self._parts(args, kwargs), _Work(args, kwargs))
+        return self._lowered.is_cached(*self._parts(args, kwargs), Work(args, kwargs))
 
     def explain(self, *args: P.args, **kwargs: P.kwargs) -> Explanation:
         """Return whether the program for these arguments is stored and, if not, why."""
-        explanation = self._lowered.explain(*self._parts(args, kwargs), _Work(args, kwargs))
+        explanation = self._lowered.explain(*self._parts(args, kwargs), Work(args, kwargs))
         from hashcache.differences import first_of  # which a call does not need
 
         changes = tuple(map(plainly, explanation.changes))
@@ -228,15 +213,17 @@ class Program(Generic[P, R]):
         passed, named, _ = self._statics.split(args, kwargs)
         if len(self._known) >= _MOST:
             self._known.clear()
-        again = None
+        verification = None
         try:
             if _is_off():
                 raise _Off
-            parts, work = self._parts(args, kwargs), _Work(args, kwargs)
+            parts, work = self._parts(args, kwargs), Work(args, kwargs)
             executable: Executable = self._lowered(*parts, work)
             if executable.run is None and self._load(executable, self._flatten((passed, named))[1]):
-                if self._verify == "first" or (self._verify == "sample" and _dice.random() < _SAMPLED):
-                    again = self._abstract(args, kwargs)  # now: the call may use arguments up
+                if self._verify == "first" or (self._verify == "sample" and is_sampled()):
+                    # Now: the call may use arguments up.
+                    shaped = abstract(self._statics, args, kwargs)
+                    verification = Verification(self._lowered, parts, shaped, executable.module)
             elif executable.run is None:
                 executable = self._lowered.refresh(*parts, work)
         except _Off:
@@ -250,6 +237,9 @@ class Program(Generic[P, R]):
             return answer
         if executable.reason and "no more than to load" not in executable.reason:
             self._say_alone(executable.reason)
+        if verification is not None and self._verify == "first" and not verification.passes():
+            self._known[signature] = _Found(None, FAILED)
+            return self._plain(signature[1:3], args, kwargs)
         self._known[signature] = found = _Found(executable.run, executable.reason)
         assert found.run is not None
         answer = found.run(*passed, **named)
@@ -261,45 +251,16 @@ class Program(Generic[P, R]):
             static = self._statics.split(args, kwargs)[2]
             token = static_token(static) if static else None
             self._known[(signature[0], self._state(), token, *signature[3:])] = found
-        if again is not None and self._verify == "first":
-            self._compare(signature, again, executable.module, parts)
-        elif again is not None:
-            self._compare_at_the_end(signature, again, executable.module, parts)
+        if verification is not None and self._verify == "sample":
+            verification.put_off()
         return answer
-
-    def _compare(self, signature: Any, abstract: _Work, module: str, parts: tuple[Any, ...]) -> None:
-        """Lower the function again, and drop the program that was found if it is of another module."""
-        if module_of(self._jitted, *abstract) == module:
-            return
-        self._lowered.forget(*parts, abstract)
-        self._known[signature] = _Found(None, "verification failed: its key misses something")
-        self._say_stale()
-
-    def _compare_at_the_end(
-        self, signature: Any, abstract: _Work, module: str, parts: tuple[Any, ...]
-    ) -> None:
-        """Do so when the process ends, if the function is then seen as it is now."""
-        me, now = weakref.ref(self), self._settled()
-
-        def compare() -> None:
-            program = me()
-            if program is not None and program._settled() == now:
-                program._compare(signature, abstract, module, parts)
-
-        at_the_end(compare)
-
-    def _settled(self) -> list[Any]:
-        """Return what a program depends on besides its arguments."""
-        told = [self._state()]
-        self._tell([], told)
-        return told
 
     def _load(self, executable: Executable, tree: Any) -> bool:
         """Load a program that was found; return whether that could be done."""
         try:
             executable.load(tree)
         except Exception as error:  # another machine's, say, in spite of the key
-            name = _name_of(self.__wrapped__)
+            name = self._lowered.title
             self._layer.cache.warn(
                 f"the stored program of {name} cannot be loaded ({type(error).__name__}: {error}); it is "
                 f"compiled again",
@@ -308,30 +269,8 @@ class Program(Generic[P, R]):
             return False
         return True
 
-    def _abstract(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> _Work:
-        """Return the arguments without what is in their arrays."""
-        import jax
-
-        numbers = self._statics.numbers(len(args))
-        shaped = tuple(
-            arg if n in numbers else jax.tree_util.tree_map(_shape_of, arg) for n, arg in enumerate(args)
-        )
-        named = {
-            name: arg if self._statics.is_static(name) else jax.tree_util.tree_map(_shape_of, arg)
-            for name, arg in kwargs.items()
-        }
-        return _Work(shaped, named)
-
-    def _say_stale(self) -> None:
-        self._layer.cache.warn(
-            f"the stored program of {_name_of(self.__wrapped__)} is not what the function compiles to now: "
-            f"its key misses something that tracing depends on. The program was dropped; please report it, "
-            f"and have what the function reads passed to it",
-            AuditWarning,
-        )
-
     def _say_alone(self, reason: str) -> None:
-        name = _name_of(self.__wrapped__)
+        name = self._lowered.title
         self._layer.cache.warn_once(
             ("program", name, reason),
             f"{name} is compiled in every process, since it is not stored: {reason}",
@@ -355,53 +294,6 @@ class BoundProgram:
         if name in ("lower", "trace", "key", "is_cached", "explain"):
             return functools.partial(method, self.__self__)
         return method
-
-
-class _Lowered(Cached[..., Executable]):
-    """What a jitted function is compiled to, cached: its key sees the function, not the compiling."""
-
-    __slots__ = ("_given",)
-
-    def __init__(self, function: Callable[..., Any], jitted: Any, layer: Layer) -> None:
-        self._given = function
-
-        def program(
-            shapes: dict[str, str],
-            static: dict[str, Any],
-            structure: Any,
-            options: dict[str, str],
-            work: _Work,
-        ) -> Executable:
-            seen = self.seen(static, structure)
-            before = filled(seen)
-            executable = build(jitted, *work)
-            executable.filled = sorted(filled(seen) - before, key=repr)
-            return executable
-
-        super().__init__(program, layer, Options.of({"name": _name_of(function), "ignore": ("work",)}))
-
-    def _renew(self) -> Fingerprint:
-        return fingerprint(self._given, settings=False)  # which are in the salt
-
-    def seen(self, static: dict[str, Any], structure: Any) -> dict[str, Any]:
-        """Return the objects that the function sees as they are while it is traced, by name."""
-        captured = {watched.name: watched.value for watched in self.fingerprint().watched}
-        return {**captured, "static": static, "structure": structure}
-
-
-def _name_of(function: Any) -> str:
-    while isinstance(function, functools.partial):
-        function = function.func
-    return str(getattr(function, "__qualname__", type(function).__qualname__))
-
-
-def _shape_of(leaf: Any) -> Any:
-    import jax
-
-    if isinstance(leaf, jax.Array):
-        sharding = leaf.sharding if leaf.committed else None
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding, weak_type=leaf.aval.weak_type)
-    return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) if hasattr(leaf, "shape") else leaf
 
 
 class _Off(Exception):

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hashcache.codec import Buffer
-from hashcache.errors import UntrustedEntryError
 from hashcache.key import FINGERPRINT_MARK
 from hashcache.stores import files
 from hashcache.stores.base import Data
@@ -19,7 +17,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from hashcache.stores.file_lock import FileLock
+    from hashcache.stores.folders import Folders
     from hashcache.stores.seal import Seal
+    from hashcache.stores.sealed import SealedFiles
 
 _FORMAT = "v1"
 _SHARED_FORMAT = "shared-v1"  # where every file is an entry and its seal
@@ -27,7 +27,6 @@ _LOCKS = "locks"
 _SHARED_LOCKS = "shared-locks"  # apart from those of one user, whose directory is closed to others
 _MAKING = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
 _NO_LINK = getattr(os, "O_NOFOLLOW", 0)
-_PARTIAL = ".partial"
 _SMALL = 8_192  # bytes that are read at once
 _DIGITS = 32  # of a key
 _HEXADECIMAL = frozenset("0123456789abcdef")
@@ -84,11 +83,13 @@ class DirectoryStore:
         self._base = f"{self._root}/{self._format}/"
         self._owner = os.getuid() if hasattr(os, "getuid") else 0
         self._seal: Seal | None = None
+        self._sealed: SealedFiles | None = None
         if shared:
             from hashcache.stores.seal import Seal  # which only those load who share
+            from hashcache.stores.sealed import SealedFiles
 
             self._seal = Seal(key_file)
-            self._checked: dict[str, tuple[int, ...]] = {}  # states of maps whose seal was compared
+            self._sealed = SealedFiles(self._seal, self._owner)
 
     @property
     def location(self) -> Path:
@@ -113,8 +114,8 @@ class DirectoryStore:
         """
         if not self._exists():
             return None
-        if self._seal is not None:
-            return self._get_sealed(self._seal, name, size, mode)
+        if self._sealed is not None:
+            return self._sealed.get(self._path(name), name, size, mode)
         try:
             if size is None:
                 handle = os.open(self._path(name), files.READING)
@@ -133,61 +134,21 @@ class DirectoryStore:
         finally:
             os.close(handle)
 
-    def _get_sealed(self, seal: Seal, name: str, size: int | None, mode: str | None) -> Data | None:
-        from hashcache.stores.seal import SEAL_SIZE
-
-        try:
-            # What others put there may be a link.
-            handle = os.open(self._path(name), files.READING | _NO_LINK)
-        except (FileNotFoundError, NotADirectoryError):
-            return None
-        except OSError as error:
-            if error.errno == errno.ELOOP:
-                raise UntrustedEntryError("it is a symbolic link") from None
-            raise
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                raise UntrustedEntryError("it is not a file")
-            length = status.st_size - SEAL_SIZE
-            if length < 0:
-                raise UntrustedEntryError("it is not sealed")
-            # A map shows what becomes of the file. Only a file that nobody else can write to stays what it
-            # was when its seal was compared; any other is copied first.
-            own = status.st_uid == self._owner and not status.st_mode & 0o022
-            if mode and size is None and own and length > files.LARGE:
-                found = files.mapped(handle, status, mode, length)
-                if found is not None:
-                    if found.state is None or self._checked.get(name) != found.state:
-                        seal.check(name, found, os.pread(handle, SEAL_SIZE, length))
-                        if found.state is not None:
-                            self._checked[name] = found.state
-                    return found
-            data = files.read(handle, status)
-        finally:
-            os.close(handle)
-        end = bytes(data[length:])
-        del data[length:]
-        seal.check(name, data, end)
-        if size is not None:
-            return bytes(data[:size])
-        return bytes(data) if length <= files.LARGE else data  # of a small entry copies are made, as of any
-
     def put(self, name: str, pieces: Sequence[Buffer]) -> None:
         """Write a file beside the target and rename it, so that no reader sees half of it."""
         if not self._exists():
-            self._make_root()
+            self._folders().make_root()
             self._exists()  # somebody else may have been faster
         if self._seal is not None:
             pieces = [*pieces, self._seal.made(name, pieces)]
         path = self._path(name)
         # Not from the process id: containers use the same ones again, and a killed one leaves its file.
-        partial = f"{path}.{os.urandom(8).hex()}{_PARTIAL}"
+        partial = f"{path}.{os.urandom(8).hex()}{files.PARTIAL}"
         try:
             try:
                 handle = os.open(partial, _MAKING, 0o600)
             except FileNotFoundError:
-                self._make_folders(path)
+                self._folders().make_above(path)
                 handle = os.open(partial, _MAKING, 0o600)
             try:
                 files.write(handle, pieces)
@@ -271,7 +232,7 @@ class DirectoryStore:
         Partial files come without a name. What is neither is somebody else's, and is left out.
         """
         for entry in _listed(f"{self._base}{group}/{beginning}"):
-            name, partial = entry.name, entry.name.endswith(_PARTIAL)
+            name, partial = entry.name, entry.name.endswith(files.PARTIAL)
             digits = beginning.replace(FINGERPRINT_MARK, "") + name.partition(".")[0]
             if len(digits) != _DIGITS or not _HEXADECIMAL.issuperset(digits) or (not partial and "." in name):
                 continue
@@ -303,10 +264,11 @@ class DirectoryStore:
         """
         from hashcache.stores.file_lock import FileLock  # which a call that finds its result does not need
 
+        folders = self._folders()
         if not self._exists():
-            self._make_root()
+            folders.make_root()
         folder = f"{self._root}/{_LOCKS if self._seal is None else _SHARED_LOCKS}"
-        self._make_folder(folder)
+        folders.make(folder)
         mode = 0o600 if self._seal is None else 0o660
         return FileLock.taken(f"{folder}/{name.rpartition('/')[2]}", mode)
 
@@ -314,55 +276,10 @@ class DirectoryStore:
         cut = name.rfind("/") + 3  # the first two digits are a folder
         return f"{self._base}{name[:cut]}/{name[cut:]}"
 
-    def _make_root(self) -> None:
-        try:
-            self._make_folder(self._root)
-        except FileNotFoundError:
-            os.makedirs(os.path.dirname(self._root), exist_ok=True)
-            self._make_folder(self._root)
+    def _folders(self) -> Folders:
+        from hashcache.stores.folders import Folders  # which a call that finds its result does not need
 
-    def _make_folders(self, path: str) -> None:
-        # Level by level: os.makedirs gives its mode to the last one only. Mostly that is all that is missing.
-        folder, above = os.path.dirname(path), []
-        while True:
-            try:
-                self._make_folder(folder)
-                break
-            except FileNotFoundError:
-                above.append(folder)
-                folder = os.path.dirname(folder)
-                if folder == self._root:
-                    self._make_folder(above.pop())
-                    break
-        for folder in reversed(above):
-            self._make_folder(folder)
-
-    def _make_folder(self, folder: str) -> None:
-        if self._seal is None:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(folder, 0o700)
-        elif not os.path.isdir(folder):
-            self._make_shared_folder(folder)
-
-    def _make_shared_folder(self, folder: str) -> None:
-        # Beside its place: there it would be closed to the others until its mode is set.
-        partial = f"{folder}.{os.urandom(8).hex()}{_PARTIAL}"
-        os.mkdir(partial, 0o700)
-        try:
-            if folder != self._root:
-                group = os.stat(self._root).st_gid
-                if os.stat(partial).st_gid != group:
-                    with contextlib.suppress(OSError):  # a group that the user is not in
-                        os.chown(partial, -1, group)
-            os.chmod(partial, 0o2770)  # what is made in it then is of the same group
-            try:
-                os.rename(partial, folder)
-            except OSError:
-                if not os.path.isdir(folder):  # made and filled by somebody else meanwhile
-                    raise
-        finally:
-            with contextlib.suppress(OSError):
-                os.rmdir(partial)
+        return Folders(self._root, shared=self._seal is not None)
 
     def _exists(self) -> bool:
         # Looked at again and again: what was deleted can be made again by somebody else.
@@ -375,24 +292,6 @@ class DirectoryStore:
             return True
         if self._seal is not None and stat.S_ISDIR(mode):
             return True
-        raise _refusal(self._root, status)
+        from hashcache.stores.folders import refusal
 
-
-def _refusal(root: str, status: os.stat_result) -> OSError:
-    """Return the error that says why a directory is not used, and what to do."""
-    mode = status.st_mode
-    if stat.S_ISLNK(mode):
-        reason, remedy = "is a symbolic link, which may come to lead elsewhere", "name what it leads to"
-    elif not stat.S_ISDIR(mode):
-        return NotADirectoryError(f"{root} is not a directory; choose another location")
-    elif mode & 0o022:
-        reason, remedy = (
-            f"is writable by others (mode {mode & 0o7777:04o})",
-            "empty it and make it yours alone (chmod 700)",
-        )
-    else:
-        reason, remedy = f"belongs to somebody else (user {status.st_uid})", "choose another location"
-    return PermissionError(
-        f"{root} {reason}, and who can plant entries there can run code here; {remedy}, or pass "
-        f"shared=True, so that only entries sealed with a key are read"
-    )
+        raise refusal(self._root, status)

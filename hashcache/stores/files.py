@@ -16,6 +16,7 @@ from hashcache.codec import Buffer
 # A pipe in the place of an entry keeps nobody waiting.
 READING = os.O_RDONLY | getattr(os, "O_NONBLOCK", 0)
 _UNNOTICED = getattr(os, "O_NOATIME", 0)
+PARTIAL = ".partial"  # ends the name of a file or folder that is not at its place yet
 LARGE = 65_536  # bytes beyond which a file is mapped
 # Nanoseconds after which another change shows in the times of a file: where these are fine, and at all.
 _FINE, _SETTLED = 100_000_000, 2_000_000_000

@@ -9,6 +9,8 @@ import numpy as np
 from phasic.kernels import kernel
 
 _FEW = 1500  # entries, of steps and edges together: the work is their product
+# No smaller literal: in threads of XLA, where this may be imported first, smaller ones are read as zero.
+_TINY = 2.3e-308
 
 
 @kernel(writes=("state", "into", "left", "absorbed"), little=_FEW)
@@ -85,12 +87,12 @@ def poisson_weights(mean: Any, weights: Any) -> None:
     weights[mode] = 1.0
     for k in range(mode + 1, weights.size):
         weights[k] = weights[k - 1] * (mean / k)
-        if weights[k] < 1e-320:
+        if weights[k] < _TINY:
             weights[k] = 0.0
             break
     for k in range(mode, 0, -1):
         weights[k - 1] = weights[k] * (k / mean)
-        if weights[k - 1] < 1e-320:
+        if weights[k - 1] < _TINY:
             weights[k - 1] = 0.0
             break
     total = 0.0

@@ -7,7 +7,7 @@ import warnings
 
 import pytest
 
-from hashcache import MutationWarning, hashcache
+from hashcache import Cache, MutationWarning, hashcache
 
 
 class Series:
@@ -153,3 +153,17 @@ def test_what_was_asked_for_before_is_part_of_the_value():
         warnings.simplefilter("error")
         assert f(asked) == ["total", "values"]
         assert f(Series([1, 2])) == ["values"]
+
+
+def test_a_hit_asks_for_no_property_which_costs_the_next_function_one_miss_at_the_most(location):
+    def run():
+        """Return values and misses of two functions of one object, as a process that began has them."""
+        cache, series = Cache(location), Series([1, 2])
+        asked = []
+        for f in (cache(lambda series: series.total + 1), cache(lambda series: series.total + 2)):
+            asked.append((f(series), f.stats()["misses"]))
+        return asked, "total" in vars(series)
+
+    assert run() == ([(4, 1), (5, 1)], True)
+    assert run() == ([(4, 0), (5, 1)], True)
+    assert run() == ([(4, 0), (5, 0)], False)

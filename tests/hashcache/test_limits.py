@@ -21,7 +21,7 @@ from hashcache import Cache, DirectoryStore, Layer, OptionError, StoreWarning, U
 from hashcache.__main__ import main
 from hashcache.codec import Payload
 from hashcache.ledger import BEGINNINGS, UNKNOWN, Ledger, add, correct
-from hashcache.limits import LimitedStore
+from hashcache.limited import LimitedStore
 from hashcache.reading import read_all
 
 GROUP = "function/0123456789abcdef"

@@ -7,6 +7,7 @@ import os
 import pickle
 import sysconfig
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -88,3 +89,59 @@ def test_installed_code_is_known_by_whatever_link_leads_to_it(tmp_path: Path) ->
     assert distributions.origin_of_file(str(project / "numpy" / "__init__.py")) is None
     assert distributions.origin_of_file(str(tmp_path / "lib" / "python3" / "os.py")) is None
     assert distributions.origin_of_file(os.__file__) == distributions.PYTHON
+
+
+def test_what_was_installed_into_another_environment_has_the_version_that_is_recorded_there(
+    tmp_path: Path,
+) -> None:
+    # Where a `.pth` file leads, say.
+    folder = tmp_path / "lib" / "site-packages"
+    for module in ("toolbox", "mine"):
+        (folder / module).mkdir(parents=True)
+    record = folder / "toolbox-1.5.dist-info" / "RECORD"
+    record.parent.mkdir()
+    record.write_text("toolbox/__init__.py,,\ntoolbox/inner/deep.py,,\n")
+    assert distributions.origin_of_file(str(folder / "toolbox" / "inner" / "deep.py")) == "toolbox 1.5"
+    assert distributions.origin_of_file(str(folder / "mine" / "__init__.py")) is None
+    # What this interpreter has installed says nothing of a namesake there.
+    assert distributions.origin_of_file(str(folder / "numpy" / "__init__.py")) is None
+    elsewhere = tmp_path / "project" / "toolbox" / "__init__.py"
+    assert distributions.origin_of_file(str(elsewhere)) is None
+
+
+MACHINERY = """
+import sys
+from numba import njit, types
+from numba.core.registry import cpu_target
+from numba.extending import intrinsic
+import hashcache
+
+@intrinsic
+def twice(context, x):
+    def code(context, builder, signature, given):
+        return builder.add(given[0], given[0])
+
+    return types.int64(types.int64), code
+
+@njit
+def apply(x):
+    return twice(x)
+
+def f(x):
+    return apply(x), cpu_target is None, twice is None
+
+cached = hashcache.Cache()(f)
+print(cached.key(1))
+if sys.argv[1:]:
+    twice._uuid
+    apply(3)
+    cached._fingerprint = None
+    print(cached.key(1))
+"""
+
+
+def test_the_machinery_of_numba_is_the_same_in_every_process_and_after_compiling(python: Any) -> None:
+    pytest.importorskip("numba")
+    first, compiled = python(MACHINERY, "compile").split()
+    assert {first, compiled} == {*python(MACHINERY).split()}
+    assert first not in python(MACHINERY.replace("builder.add(", "builder.mul(")).split()

@@ -116,3 +116,13 @@ def test_the_second_process_of_a_fit_finds_every_layer(python):
     )
     first, _, _ = run(python, code)
     assert run(python, code) == [first, {}, [0, 0]]
+
+
+def test_what_jax_keeps_is_no_part_of_a_key(python):
+    # Where phasic is installed as editable, its modules are read as code of the user's own.
+    same = (
+        "from hashcache import digest; from phasic import jax_programs as programs\n"
+        "before = digest(programs._switched_on); phasic.Graph.pmf_from_graph(graph)\n"
+        "print(json.dumps([len(programs._switched_on), digest(programs._switched_on) == before]))"
+    )
+    assert run(python, same) == [1, True]

@@ -1,6 +1,9 @@
 """Rates from one end of float64 to the other; infinite only where the truth is too large."""
 
+import ast
+import sys
 from fractions import Fraction
+from pathlib import Path
 
 import numpy as np
 import oracle
@@ -8,6 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import phasic
 from phasic import elimination, moments
 
 exponents = st.integers(-1000, 1000)
@@ -122,3 +126,16 @@ def test_a_million_states_back_and_forth():
     offsets = np.concatenate([[0], np.arange(n + 1) * 2, [2 * n]])
     solution = elimination.eliminate(offsets, targets, np.tile([2.0, 1.0], n))
     np.testing.assert_allclose(moments.expectation(solution, alpha), n - 1.0, rtol=1e-12)
+
+
+def test_no_number_in_the_code_is_so_small_that_some_threads_read_it_as_zero():
+    # XLA calls back with subnormal numbers flushed, and what is imported then is compiled so.
+    folder = Path(phasic.__file__).parent
+    found = [
+        (path.name, node.value)
+        for path in folder.rglob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Constant) and isinstance(node.value, float)
+    ]
+    assert len(found) > 100
+    assert [row for row in found if 0.0 < abs(row[1]) < sys.float_info.min] == []

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hashcache import AuditWarning, Cache
-from hashcache.programs import compiled, ending, program
+from hashcache import Cache
+from hashcache.programs import compiled
 
 X = jnp.arange(4.0)
 RATE = 3.0
@@ -230,55 +230,3 @@ def test_a_program_cheaper_than_its_load_is_not_stored(jit, monkeypatch):
     assert not f.is_cached(X)
     assert "no more than to load" in f.explain(X).reason
     assert f.stats()["not worth storing"] == 1
-
-
-class Shelf:
-    """Something that no key sees into: its content lies in a file."""
-
-    def __init__(self, path):
-        self.path = path
-
-    def __getattr__(self, name):
-        return float(self.path.read_text())
-
-
-def test_verification_drops_a_program_that_the_function_does_not_lower_to_any_more(jit, tmp_path):
-    (tmp_path / "rate").write_text("2.0")
-    shelf = Shelf(tmp_path / "rate")
-    make = lambda verify: jit(lambda x: x * shelf.rate, verify=verify)  # noqa: E731
-    assert value(make("first")(X)) == [0, 2, 4, 6]
-    (tmp_path / "rate").write_text("3.0")
-    assert value(make("never")(X)) == [0, 2, 4, 6]
-    late = make("first")
-    with pytest.warns(AuditWarning, match="not what the function compiles to now"):
-        late(X)
-    assert value(late(X)) == [0, 3, 6, 9]
-    assert value(make("first")(X)) == [0, 3, 6, 9]
-
-
-def test_a_sample_is_verified_when_the_process_ends_and_nobody_waits_for_it(jit, tmp_path, monkeypatch):
-    (tmp_path / "rate").write_text("2.0")
-    shelf = Shelf(tmp_path / "rate")
-    make = lambda verify: jit(lambda x: x * shelf.rate, verify=verify)  # noqa: E731
-    assert value(make("never")(X)) == [0, 2, 4, 6]
-    (tmp_path / "rate").write_text("3.0")
-    monkeypatch.setattr(program, "_SAMPLED", 1.0)
-    late = make("sample")
-    assert value(late(X)) == value(late(X)) == [0, 2, 4, 6]
-    with pytest.warns(AuditWarning, match="not what the function compiles to now"):
-        ending._end()
-    assert value(make("never")(X)) == [0, 3, 6, 9]
-
-
-def test_the_end_verifies_only_what_is_seen_as_it_was(jit, tmp_path, monkeypatch):
-    (tmp_path / "rate").write_text("2.0")
-    shelf = Shelf(tmp_path / "rate")
-    make = lambda verify: jit(lambda x: x * shelf.rate, verify=verify)  # noqa: E731
-    with jax.default_matmul_precision("float32"):
-        make("never")(X)
-        (tmp_path / "rate").write_text("3.0")
-        monkeypatch.setattr(program, "_SAMPLED", 1.0)
-        late = make("sample")
-        assert value(late(X)) == [0, 2, 4, 6]
-    ending._end()  # under other settings, where another module would say nothing
-    assert late.stats() == {"hits": 1, "misses": 0}

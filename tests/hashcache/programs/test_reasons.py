@@ -194,7 +194,7 @@ def test_a_store_that_cannot_be_written(jit, monkeypatch):
 def test_a_verification_that_failed(jit, monkeypatch):
     jit(scaled)(X)
     f = jit(scaled, verify="first")
-    monkeypatch.setattr("hashcache.programs.program.module_of", lambda *_: "another")
+    monkeypatch.setattr("hashcache.programs.lowered.module_of", lambda *_: "another")
     with pytest.warns(AuditWarning, match="not what the function compiles to now"):
         f(X)
     assert f.explain(X).reason == "verification failed: its key misses something"
