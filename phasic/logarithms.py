@@ -84,16 +84,19 @@ class Reached:
     alpha : float64[n]
         Which of these can be positive.
     discrete : bool
+    usable : bool[m], optional
+        Edges whose weight can be positive, by default all.
     """
 
-    def __init__(self, trace: Trace, alpha: Floats, discrete: bool) -> None:
+    def __init__(self, trace: Trace, alpha: Floats, discrete: bool, usable: Mask | None = None) -> None:
         self.trace, self.discrete = trace, discrete
-        ones = np.ones(trace.targets.size)
+        ones = np.ones(trace.targets.size) if usable is None else usable.astype(np.float64)
         self.chain = chain = Chain.reached(trace.offsets, trace.targets, ones, alpha, discrete)
         self.vertices = np.zeros(trace.n_vertices, np.bool_)
         self.vertices[chain.vertices] = True
         self.source = np.repeat(np.arange(trace.n_vertices), np.diff(trace.offsets))
-        self.edges = np.flatnonzero(self.vertices[self.source] & (self.source != trace.targets))
+        moves = (self.source != trace.targets) & (ones > 0.0)
+        self.edges = np.flatnonzero(self.vertices[self.source] & moves)
 
     def chain_at(self, question: Question) -> Chain:
         """Return all that can be reached, edges of weight zero too, at the weights of a question."""

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from phasic.inference.matching import Matched
     from phasic.inference.problem import Problem
     from phasic.inference.svgd import SVGD
+    from phasic.weighting import Given
 
 Fixed = Iterable[tuple[int, float]]
 Tied = Iterable[Sequence[int]]
@@ -90,6 +91,9 @@ class Inference:
         regularization: Any = 0.0,
         nr_moments: int = 2,
         tolerance: float = 0.0,
+        callback: Given | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
     ) -> SVGD:
         """Return particles that look like the posterior of theta, by Stein variational gradient descent.
 
@@ -119,7 +123,8 @@ class Inference:
             From where to search for the most probable theta, around which particles start; or where each
             particle starts; or an earlier result, whose particles these are.
         theta_dim : int, optional
-            The length of theta, to be checked.
+            The length of theta, to be checked; with a callback that of `theta_init`, or else of the
+            coefficients.
         return_history : bool
             Keep the particles of every step.
         seed : int, optional
@@ -154,6 +159,14 @@ class Inference:
         tolerance : float
             Stop when no mean or standard deviation of theta has changed by more than this share of the
             standard deviation over 20 steps. By default all steps are made.
+        callback : callable, optional
+            ``callback(theta, coefficients) -> weight``, as for `update_weights`; by default weights follow
+            from theta as they do in the graph. Its derivatives are differences of sixth order.
+        exposure : float or float64[n], optional
+            A known number for each observation (or for each row of a matrix of them), by which a rate is
+            larger there: a length, a time at risk, an area.
+        exposure_param_index : int or sequence of int, optional
+            The entries of theta that it multiplies; may be left out where theta has one.
 
         Returns
         -------
@@ -180,7 +193,19 @@ class Inference:
         from phasic.inference.svgd import SVGD
 
         problem = self._problem(
-            observed_data, discrete, theta_dim, fixed, tied, rewards, censored, truncated, joint_index
+            observed_data,
+            discrete,
+            theta_dim,
+            fixed,
+            tied,
+            rewards=rewards,
+            censored=censored,
+            truncated=truncated,
+            joint_index=joint_index,
+            callback=callback,
+            theta_init=theta_init,
+            exposure=exposure,
+            exposure_param_index=exposure_param_index,
         )
         found = SVGD(
             Posterior(problem, prior, positive_params, param_transform),
@@ -215,6 +240,9 @@ class Inference:
         truncated: ArrayLike | None = None,
         joint_index: bool = False,
         discrete: bool | None = None,
+        callback: Given | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
     ) -> Fit:
         """Return the maximum likelihood estimate of theta with standard errors; the graph is not changed.
 
@@ -236,7 +264,19 @@ class Inference:
         from phasic.inference import likelihood_fit
 
         problem = self._problem(
-            observed_data, discrete, None, fixed, tied, rewards, censored, truncated, joint_index
+            observed_data,
+            discrete,
+            None,
+            fixed,
+            tied,
+            rewards=rewards,
+            censored=censored,
+            truncated=truncated,
+            joint_index=joint_index,
+            callback=callback,
+            theta_init=theta_init,
+            exposure=exposure,
+            exposure_param_index=exposure_param_index,
         )
         return likelihood_fit.fit(problem, positive_params, theta_init)
 
@@ -285,20 +325,22 @@ class Inference:
         theta_dim: int | None,
         fixed: Fixed | None,
         tied: Tied | None,
-        rewards: ArrayLike | None = None,
-        censored: ArrayLike | None = None,
-        truncated: ArrayLike | None = None,
+        *,
         joint_index: bool = False,
+        theta_init: Any = None,
+        **data: Any,
     ) -> Problem:
+        """Return observations of this graph; `data` as for `phasic.inference.problem.Problem`."""
         from phasic.inference.problem import Problem
 
         graph = cast("Graph", self)
         if discrete is not None and not joint_index and bool(discrete) != graph.is_discrete:
             raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
-        if theta_dim is not None and theta_dim != graph.param_length():
-            raise ParameterError(f"theta_dim is {theta_dim}, but theta has length {graph.param_length()}")
-        fixed = _pairs(fixed, graph.param_length())
-        return Problem(graph, observed, fixed, tied, rewards, censored, truncated, joint_index)
+        length = theta_dim
+        if data.get("callback") is not None and theta_dim is None and np.ndim(theta_init):
+            length = np.shape(theta_init)[-1]
+        fixed = _pairs(fixed, length or graph.param_length())
+        return Problem(graph, observed, fixed, tied, joint_index=joint_index, n_parameters=length, **data)
 
 
 def _pairs(fixed: Any, length: int) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -78,6 +79,13 @@ class Times:
 
     def __len__(self) -> int:
         return len(self.observations)
+
+    def some(self, members: Any) -> Times:
+        """Return some of these observations, by their numbers."""
+        seen, out = self.observations, copy(self)
+        out.observations = Observations(seen.low[members], seen.high[members], seen.entry[members])
+        out.places = self.places[members]
+        return out
 
     def _require_absorption(self) -> None:
         """Refuse a graph that may collect a reward for ever."""
@@ -227,6 +235,15 @@ class Outcomes:
 
     def __len__(self) -> int:
         return int(self.vertices.size)
+
+    @property
+    def places(self) -> Any:
+        """Where they stand in the data, int64[n]."""
+        return np.arange(len(self))
+
+    def some(self, members: Any) -> Outcomes:
+        """Return some of these observations, by their numbers."""
+        return Outcomes(self._arrays, self._trace, self.vertices[members])
 
     def _probabilities(self, weights: Floats) -> tuple[Floats, Any, Floats]:
         factors = factorise(self._trace, weights)
