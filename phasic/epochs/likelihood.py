@@ -15,7 +15,8 @@ from numpy.typing import ArrayLike
 
 from phasic.arrays import Floats, Integers
 from phasic.density import Question
-from phasic.epochs.boundaries import Epochs, jump_counts
+from phasic.epochs.boundaries import Epochs
+from phasic.epochs.returning import returned
 from phasic.intervals import Intervals
 from phasic.inversion import Kind
 from phasic.likelihood import LogLikelihood
@@ -23,7 +24,6 @@ from phasic.logarithms import Found, Logarithms, Reached, Slopes
 from phasic.observations import Observations
 from phasic.trace import Trace
 
-_SEGMENT = 2**22  # numbers of remembered states at once
 _NEXT_TO_NOTHING = 1e-250  # probability, to ask what it would be worth to be where the chain cannot be
 
 
@@ -152,7 +152,9 @@ class EpochLikelihood:
         share = np.concatenate([self._counts, np.where(self._entered, -self._counts, 0.0)])
         for k in range(len(found) - 1, -1, -1):
             if k < len(found) - 1:
-                worth = self._back(k, within, starts[k], self._epochs.before(k, worth), slopes.weights)
+                part, length = self._epochs.parts[k], self._epochs.lengths[k]
+                later = self._epochs.before(k, worth)
+                worth = returned(part, self._transient, within, length, starts[k], later, slopes.weights)
             slopes.starts[:] = 0.0
             for numbers, logs, add in found[k]:
                 add(share[numbers] * np.exp(logs - sums[numbers]), slopes)
@@ -213,37 +215,6 @@ class EpochLikelihood:
         for numbers, logs, _ in (piece for pieces in found for piece in pieces):
             np.logaddexp.at(sums, numbers, logs)
         return sums
-
-    def _back(self, epoch: int, within: Floats, alpha: Floats, final: Floats, slopes: Floats) -> Floats:
-        """Add derivatives by the weights of an epoch, given what being somewhere at its end is worth.
-
-        Returns what being in each vertex before it is worth.
-        """
-        from phasic.kernels.returning import go_back
-        from phasic.kernels.stepping import follow
-
-        part = self._epochs.parts[epoch]
-        transient = self._transient[part.vertices]
-        clock, chain = part.uniform(within)
-        jumps = (*chain, transient)
-        counts = jump_counts(clock * self._epochs.lengths[epoch], part.edges.size)
-        segment = max(1, min(counts.size, _SEGMENT // part.vertices.size))
-        begins = range(0, counts.size, segment)
-        state, states = np.where(transient, alpha[part.vertices], 0.0), []
-        for begin in begins:
-            states.append(state.copy())
-            follow(*jumps, state, np.empty((min(segment, counts.size - begin), state.size)))
-        ahead, out = np.zeros(part.vertices.size), np.zeros(part.edges.size)
-        last = np.where(transient, final[part.vertices], 0.0)
-        for begin, first in zip(reversed(begins), reversed(states), strict=True):
-            here = slice(begin, min(begin + segment, counts.size))
-            visited = np.empty((here.stop - begin, first.size))
-            follow(*jumps, first, visited)
-            go_back(*jumps, visited, np.zeros(visited.shape[0]), counts[here], last, ahead, out)
-        slopes[part.edges] += out / clock
-        before = np.zeros(self._transient.size)
-        before[part.vertices] = ahead
-        return before
 
 
 def _spread(found: Found, place: Integers) -> Callable[[Floats, Slopes], None]:

@@ -23,6 +23,7 @@ Fixed = Iterable[tuple[int, float]]
 Tied = Iterable[Sequence[int]]
 
 _ONE_ROAD = "there is one road to every number, whatever JAX is doing"
+_TO_THE_END = "the last epoch is followed to its end"
 _KNOWN = "theta is as long as the coefficients of the graph"
 
 
@@ -62,6 +63,11 @@ class Inference:
         n_devices="particles are shared out over threads by parallel=",
         preconditioner="steps are measured in standard deviations of the posterior",
         validate_rewards="rewards are always looked at",
+        daisy_chain_t_eval=_TO_THE_END,
+        daisy_chain_granularity=_TO_THE_END,
+        daisy_chain_probe_theta=_TO_THE_END,
+        daisy_chain_t_eval_tol=_TO_THE_END,
+        final_read=_TO_THE_END,
     )
     def svgd(
         self,
@@ -94,6 +100,7 @@ class Inference:
         callback: Given | None = None,
         exposure: ArrayLike | None = None,
         exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> SVGD:
         """Return particles that look like the posterior of theta, by Stein variational gradient descent.
 
@@ -151,7 +158,7 @@ class Inference:
         truncated : float or float64 array, optional
             What each observation had to exceed to be made at all (delayed entry).
         joint_index : bool
-            Observed are vertices: outcomes of a `joint_prob_graph`.
+            Observed are vertices: outcomes of a `joint_prob_graph`, or rows of counts of one.
         regularization : float or schedule of optax
             By how much squares of relative differences between moments of model and data count.
         nr_moments : int
@@ -167,6 +174,11 @@ class Inference:
             larger there: a length, a time at risk, an area.
         exposure_param_index : int or sequence of int, optional
             The entries of theta that it multiplies; may be left out where theta has one.
+        epoch_starts : float64[k], optional
+            When epochs begin, from 0 on, for outcomes of a `joint_prob_graph` with ``discrete=False``: theta
+            of the result is one for each epoch, one after the other. Places are those in one of them then:
+            `fixed` holds in every epoch, or has a value for each; `tied` are pairs of a place and the epochs
+            that share it; a list of priors is that of each epoch. (For times, call `add_epoch`.)
 
         Returns
         -------
@@ -206,6 +218,7 @@ class Inference:
             theta_init=theta_init,
             exposure=exposure,
             exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         found = SVGD(
             Posterior(problem, prior, positive_params, param_transform),
@@ -243,6 +256,7 @@ class Inference:
         callback: Given | None = None,
         exposure: ArrayLike | None = None,
         exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> Fit:
         """Return the maximum likelihood estimate of theta with standard errors; the graph is not changed.
 
@@ -277,6 +291,7 @@ class Inference:
             theta_init=theta_init,
             exposure=exposure,
             exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         return likelihood_fit.fit(problem, positive_params, theta_init)
 
@@ -334,6 +349,10 @@ class Inference:
         from phasic.inference.problem import Problem
 
         graph = cast("Graph", self)
+        if graph._joint is not None and data.get("rewards") is None and np.ndim(observed) == 2:
+            from phasic.inference.probability_matching import vertices_of
+
+            observed, joint_index = vertices_of(graph._joint, observed), True
         if discrete is not None and not joint_index and bool(discrete) != graph.is_discrete:
             raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
         length = theta_dim
@@ -345,7 +364,7 @@ class Inference:
 
 def _pairs(fixed: Any, length: int) -> Any:
     """Return pairs of place and value; a mask of zeros and ones fixes parameters at one."""
-    if fixed is None or not all(np.ndim(each) == 0 for each in fixed):
+    if fixed is None or not all(isinstance(each, int | float | np.number) for each in fixed):
         return fixed
     if len(fixed) != length or not set(fixed) <= {0, 1}:
         raise ParameterError(f"fixed is {fixed}; pass pairs of place and value, or {length} zeros and ones")

@@ -51,6 +51,7 @@ class Chains(ABC):
         callback: Given | None = None,
         exposure: ArrayLike | None = None,
         exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> MCMC:
         """Return draws from the posterior of theta, by the No-U-Turn sampler [1]_ of nutpie.
 
@@ -74,7 +75,8 @@ class Chains(ABC):
             Print the summary in the end.
         progress : bool
             Show a bar where somebody can see it.
-        censored, truncated, joint_index, callback, exposure, exposure_param_index
+        censored, truncated, joint_index, callback, exposure, exposure_param_index,
+        epoch_starts
             As for `svgd`.
         target_accept : float
             How careful the sampler is; nearer to 1 it takes smaller steps.
@@ -123,6 +125,7 @@ class Chains(ABC):
             theta_init=theta_init,
             exposure=exposure,
             exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         found = MCMC(
             Posterior(problem, prior, positive_params, param_transform),

@@ -15,9 +15,10 @@ from phasic.arrays import Floats
 from phasic.engine import Engine
 from phasic.errors import GraphError, ParameterError
 from phasic.inference.columns import columns
+from phasic.inference.epoch_outcomes import EpochOutcomes, Local, checked_starts
 from phasic.inference.exposed import Exposure
 from phasic.inference.parts import Evaluate, Outcomes, Part, Times
-from phasic.inference.weighing import Weighing, weighing_of
+from phasic.inference.weighing import EachEpoch, Weighing, weighing_of
 from phasic.weighting import Given, linear, product, shares
 
 if TYPE_CHECKING:
@@ -60,6 +61,10 @@ class Problem:
         The length of theta, which only a callback leaves open.
     exposure, exposure_param_index : optional
         Of each observation; see `phasic.inference.exposed.Exposure`.
+    epoch_starts : float64[k], optional
+        When epochs of a graph of joint probabilities begin, from 0 on. Theta is one for each epoch then, one
+        after the other. What is fixed or tied or exposed is said by places in one of them: ``(place, value)``
+        or ``(place, values)`` with a value for each epoch, and ``(place, epochs)``.
 
     Attributes
     ----------
@@ -89,6 +94,7 @@ class Problem:
         n_parameters: int | None = None,
         exposure: ArrayLike | None = None,
         exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> None:
         self.arrays = graph._startable()
         by_shares = joint_index and graph._reading is shares  # the same outcomes as by rates
@@ -120,18 +126,29 @@ class Problem:
                 "the weights of a graph with epochs are fitted as sums of coefficients times theta "
                 "only; call update_weights(theta) without a callback"
             )
-        self.n_parameters = self.arrays.n_parameters
+        starts = None if epoch_starts is None else self._starts(graph, epoch_starts, joint_index)
+        self.n_parameters, self.n_epochs = self.arrays.n_parameters, 1
         if self.weighing.takes_any_length:
             self.n_parameters = n_parameters or self.n_parameters
         elif n_parameters not in (None, self.n_parameters):
             raise ParameterError(f"theta_dim is {n_parameters}, but theta has length {self.n_parameters}")
+        if starts is not None:
+            local, self.n_epochs = Local(self.n_parameters, starts.size), starts.size
+            self.weighing = EachEpoch(self.weighing, starts.size)
+            self.n_parameters *= starts.size
+            fixed, tied = local.fixed(fixed), local.tied(tied)
+            exposure_param_index = local.places(exposure_param_index)
         known = {**settled, **{int(place): float(value) for place, value in fixed or ()}}
         self._set_free(list(known.items()), [list(group) for group in tied or ()])
         parts: list[Times | Outcomes]
         if joint_index:
             if not (rewards is None and censored is None and truncated is None):
                 raise GraphError("outcomes have no rewards and are not censored; leave these arguments out")
-            parts = [Outcomes(self.arrays, self.engine.trace, observed)]
+            parts = [
+                Outcomes(self.arrays, self.engine.trace, observed)
+                if starts is None
+                else EpochOutcomes(self.arrays, self.engine.trace, observed, starts)
+            ]
         else:
             parts = list(columns(self.arrays, self.engine, observed, rewards, censored, truncated))
         self.parts: list[Part] = list(parts)
@@ -139,6 +156,15 @@ class Problem:
         if self._exposure is not None:
             self.parts = [self._exposure.divided(part) for part in parts]
         self._evaluators: list[list[Evaluate]] = []
+
+    @staticmethod
+    def _starts(graph: Graph, epoch_starts: ArrayLike, joint_index: bool) -> Floats:
+        if not joint_index or graph.is_discrete or graph._settled():
+            raise GraphError(
+                "epoch_starts is for outcomes of joint_prob_graph(..., discrete=False); to fit times, call "
+                "add_epoch(time)"
+            )
+        return checked_starts(epoch_starts)
 
     def _exposed(
         self, exposure: ArrayLike | None, places: Any, parts: Sequence[Times | Outcomes], observed: Any

@@ -114,6 +114,27 @@ class Callbacks(Weighing):
         return {"callback": self._callback}
 
 
+class EachEpoch(Weighing):
+    """Weights of every epoch, float64[k, m], each by its own part of theta."""
+
+    def __init__(self, one: Weighing, count: int) -> None:
+        super().__init__(one._arrays)
+        self._one, self._count = one, count
+
+    def weights(self, theta: Floats) -> Floats:
+        """See `Weighing`."""
+        return np.array([self._one.weights(own) for own in np.split(theta, self._count)])
+
+    def slopes(self, theta: Floats) -> Floats:
+        """Refuse."""
+        raise GraphError("what epochs add up to has no moments; use fit, svgd or mcmc")
+
+    def back(self, theta: Floats, by_weight: Floats) -> Floats:
+        """See `Weighing`."""
+        pairs = zip(np.split(theta, self._count), by_weight, strict=True)
+        return np.concatenate([self._one.back(own, row) for own, row in pairs])
+
+
 def weighing_of(arrays: GraphArrays, weighting: Weighting, callback: Any = None) -> Weighing:
     """Return how weights follow from theta: by a callback where one is given, else as the graph does it.
 
