@@ -161,8 +161,8 @@ class Problem:
     def _starts(graph: Graph, epoch_starts: ArrayLike, joint_index: bool) -> Floats:
         if not joint_index or graph.is_discrete or graph._settled():
             raise GraphError(
-                "epoch_starts is for outcomes of joint_prob_graph(..., discrete=False); to fit times, call "
-                "add_epoch(time)"
+                "epoch_starts is for outcomes of joint_prob_graph(..., discrete=False), as rows of counts or "
+                "with joint_index=True; to fit times, call add_epoch(time)"
             )
         return checked_starts(epoch_starts)
 

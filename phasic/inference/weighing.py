@@ -12,6 +12,7 @@ from phasic.errors import GraphError, ParameterError
 from phasic.weighting import Given, Weighting, given, linear, product
 
 _STEP = 4e-3  # of differences, beside theta: their error is below 1e-12 where weights are smooth
+_TRIES = 5
 _POINTS = ((1, 0.75), (2, -0.15), (3, 1.0 / 60.0))
 
 
@@ -101,13 +102,25 @@ class Callbacks(Weighing):
         columns = []
         for i in range(theta.size):
             step = _STEP * abs(theta[i]) or _STEP
-            change = np.zeros(self._rows.shape[0])
-            for k, factor in _POINTS:
-                up, down = theta.copy(), theta.copy()
-                up[i], down[i] = theta[i] + k * step, theta[i] - k * step
-                change += factor * (self._at(up) - self._at(down))
-            columns.append(change / step)
+            for _ in range(_TRIES):
+                change = self._difference(theta, i, step)
+                if np.isfinite(change).all():
+                    break
+                step /= 10.0  # it went beyond where the callback is defined
+            columns.append(change)
         return np.stack(columns, axis=1)[self._which]
+
+    def _difference(self, theta: Floats, i: int, step: float) -> Floats:
+        change = np.zeros(self._rows.shape[0])
+        for k, factor in _POINTS:
+            up, down = theta.copy(), theta.copy()
+            up[i], down[i] = theta[i] + k * step, theta[i] - k * step
+            try:
+                with np.errstate(all="ignore"):
+                    change += factor * (self._at(up) - self._at(down))
+            except (ArithmeticError, ValueError):
+                return np.full(change.shape, np.nan)
+        return change / step
 
     def settings(self) -> dict[str, Any]:
         """See `Weighing`."""

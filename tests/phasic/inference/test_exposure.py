@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 import pytest
 
@@ -127,6 +129,19 @@ def test_weights_by_a_callback_have_the_derivatives_of_what_it_computes():
     assert 1 / found.theta[0] == pytest.approx(other.theta[0], rel=1e-5)
     assert found.theta[1] ** 2 == pytest.approx(other.theta[1], rel=1e-5)
     assert found.log_likelihood == pytest.approx(other.log_likelihood, rel=1e-12)
+
+
+def test_callbacks_that_end_nearby_are_differentiated_within():
+    graph = two_rates()
+
+    def within(theta, c):
+        return float(c[0] * math.sqrt(1.0 - theta[0]) + c[1] * theta[1])
+
+    problem = Problem(graph, [0.2, 0.5, 1.5], callback=within)
+    at = 1.0 - 1e-4
+    _, slopes = problem.log_likelihood(np.array([at, 0.7]))
+    _, by_rate = Problem(graph, [0.2, 0.5, 1.5]).log_likelihood(np.array([math.sqrt(1.0 - at), 0.7]))
+    assert slopes[0] == pytest.approx(-0.5 / math.sqrt(1.0 - at) * by_rate[0], rel=1e-5)
 
 
 def test_theta_of_a_callback_may_have_a_length_of_its_own():
