@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from phasic.arrays import Floats
 from phasic.tilting import Tilted
@@ -19,6 +20,8 @@ class Reached:
     alpha : float64[n]
         Which of these can be positive.
     discrete : bool
+    usable : bool[m], optional
+        Edges whose weight can be positive, by default all.
 
     Attributes
     ----------
@@ -30,15 +33,18 @@ class Reached:
         Edges that can be taken, without those from a vertex to itself.
     """
 
-    def __init__(self, trace: Trace, alpha: Floats, discrete: bool) -> None:
+    def __init__(
+        self, trace: Trace, alpha: Floats, discrete: bool, usable: NDArray[np.bool_] | None = None
+    ) -> None:
         self.trace, self.discrete = trace, discrete
-        ones = np.ones(trace.targets.size)
+        ones = np.ones(trace.targets.size) if usable is None else usable.astype(np.float64)
         self._chain = chain = Chain.reached(trace.offsets, trace.targets, ones, alpha, discrete)
         self._from = chain.source
         self.vertices = np.zeros(trace.n_vertices, np.bool_)
         self.vertices[chain.vertices] = True
         self.source = trace.source
-        self.edges = np.flatnonzero(self.vertices[self.source] & (self.source != trace.targets))
+        moves = (self.source != trace.targets) & (ones > 0.0)
+        self.edges = np.flatnonzero(self.vertices[self.source] & moves)
         self._counting = None if self.vertices[trace.order].all() else self.vertices
         self._starts = alpha > 0.0
 

@@ -31,6 +31,8 @@ class Part(NamedTuple):
         Edges that lead from these to others of them.
     offsets, targets, sources : int64[k + 1], int32[j], int64[j]
         The same by places in `vertices`.
+    begun : bool[n]
+        Where the chain can be when the epoch begins.
     """
 
     vertices: Integers
@@ -38,6 +40,7 @@ class Part(NamedTuple):
     offsets: Integers
     targets: NDArray[np.int32]
     sources: Integers
+    begun: NDArray[np.bool_]
 
     def uniform(self, weights: Numbers) -> tuple[float, tuple[Any, ...]]:
         """Return jumps per unit time, and the jump chain at weights of all edges, as kernels take it."""
@@ -62,6 +65,8 @@ class Epochs:
 
     Attributes
     ----------
+    alpha : float64[n]
+        Initial probability of each vertex.
     sources : int64[m]
         Where each edge starts.
     switch : bool[m]
@@ -75,7 +80,7 @@ class Epochs:
     """
 
     def __init__(self, arrays: GraphArrays, boundaries: tuple[float, ...], length: int) -> None:
-        self._arrays = arrays
+        self._arrays, self.alpha = arrays, arrays.alpha
         self.sources: Integers = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
         used = arrays.coefficients != 0.0
         self.switch: NDArray[np.bool_] = np.zeros(self.sources.size, np.bool_)
@@ -105,7 +110,7 @@ class Epochs:
             edges = np.flatnonzero(inside & reached[self.sources])
             own = place[self.sources[edges]].astype(np.int64)
             offsets = np.append(0, np.cumsum(np.bincount(own, minlength=vertices.size))).astype(np.int64)
-            parts.append(Part(vertices, edges, offsets, place[arrays.targets[edges]], own))
+            parts.append(Part(vertices, edges, offsets, place[arrays.targets[edges]], own, start))
             if k < len(self.sisters):
                 start = self.switched(k, reached)
         return parts

@@ -1,7 +1,8 @@
-"""Log-likelihood of observed absorption times of a chain with epochs, and its gradient.
+"""Log-likelihood of what was observed of the absorption time of a chain with epochs, and its gradient.
 
-Forth through the epochs, to find where the chain is; and back, from what the observations are worth to what
-every weight is worth.
+Every observation is a sum of pieces, each within one epoch, and there the chain has constant rates, and
+pieces are what `phasic.logarithms` and `phasic.intervals` find. The gradient goes back through the epochs,
+from what it is worth to be somewhere when an epoch begins to what every weight before is worth.
 """
 
 from __future__ import annotations
@@ -12,59 +13,34 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from phasic.arrays import Floats
-from phasic.epochs.boundaries import Epochs, Part
-from phasic.epochs.density import by_epoch
-from phasic.errors import GraphError, PhasicError
+from phasic.arrays import Floats, Integers
+from phasic.epochs.boundaries import Epochs
+from phasic.epochs.returning import returned
+from phasic.intervals import Intervals
+from phasic.inversion import Kind
 from phasic.likelihood import LogLikelihood
+from phasic.logarithms import Found, Logarithms, Slopes
 from phasic.observations import Observations
 from phasic.question import Question
+from phasic.reached import Reached
 from phasic.trace import Trace
 
-_SEGMENT = 2**22  # numbers of remembered states at once
-_MOST_VISITS = 2e11  # to edges and observations, there and back
-_FEW_VISITS = 1e9  # that walking takes a second or so for
-_LEAST = 1e-280  # density by which can be divided
+_NEXT_TO_NOTHING = 1e-250  # probability, to ask what it would be worth to be where the chain cannot be
 
 
-class _Stage(NamedTuple):
-    """Observations of one epoch, counted from its beginning; how many of each; and when it ends, if ever."""
-
-    part: Part
-    times: Floats
-    counts: Floats
-    length: float | None
-
-
-class _Walk(NamedTuple):
-    """An epoch that was walked through.
+class _Pieces(NamedTuple):
+    """Parts of observations within one epoch, by the time since it began.
 
     Attributes
     ----------
-    jumps, clock
-        The uniform chain, as kernels take it, and jumps per unit time.
-    states : list of float64[k]
-        Where the chain is before every so many steps.
-    segment : int
-        How many.
-    last : float64[steps, k]
-        Where it is before each of the last of them.
-    worth : float64[steps]
-        What it is worth to be absorbed by each jump.
-    logs : float64[times]
-        Logarithms of the densities at the observations.
-    unlikely : bool
-        Whether one of them is too small to divide by.
+    times : list of (Logarithms or Intervals, int64[k], int64[k])
+        What finds logarithms; and of each piece, which of these it is, and the sum that it belongs to.
+    at_once : int64[k]
+        Sums to which the density at the beginning belongs.
     """
 
-    jumps: tuple[Any, ...]
-    clock: float
-    states: list[Floats]
-    segment: int
-    last: Floats
-    worth: Floats
-    logs: Floats
-    unlikely: bool
+    times: list[tuple[Logarithms | Intervals, Integers, Integers]]
+    at_once: Integers
 
 
 class EpochLikelihood:
@@ -77,12 +53,12 @@ class EpochLikelihood:
     inner : callable
         From the weights of all edges to those within epochs.
     observed : array_like or Observations
-        Absorption times.
+        Absorption times, or intervals that hold them.
 
     Raises
     ------
     GraphError
-        An observation is negative, infinite or not a number, or censored or truncated; or there is none.
+        An observation is negative, infinite or not a number, or there is none.
     """
 
     def __init__(
@@ -93,24 +69,70 @@ class EpochLikelihood:
         observed: ArrayLike | Observations,
     ) -> None:
         seen = observed if isinstance(observed, Observations) else Observations.of(np.ravel(observed))
-        if not seen.is_plain:
-            raise GraphError(
-                "of a graph with epochs only observed times have a likelihood; leave out those that are "
-                "censored or truncated, or fit the graph without epochs"
-            )
         self._epochs, self._trace, self._inner = epochs, trace, inner
         self._transient = trace.position >= 0
-        distinct, self._which, counts = np.unique(seen.low, return_inverse=True, return_counts=True)
-        here = dict(by_epoch(epochs.begins, distinct))
-        self._stages: list[_Stage] = []
-        for k in range(max(here) + 1):  # later ones make no difference
-            own = here.get(k, np.zeros(distinct.size, np.bool_))
-            length = epochs.lengths[k] if k < max(here) else None
-            since = distinct[own] - epochs.begins[k]
-            self._stages.append(_Stage(epochs.parts[k], since, counts[own].astype(np.float64), length))
+        rows = np.column_stack([seen.low, seen.high, seen.entry])
+        distinct, which, counts = np.unique(rows, axis=0, return_inverse=True, return_counts=True)
+        self._which, self._counts = which.reshape(-1), counts.astype(np.float64)
+        self._set(*distinct.T)
+
+    def _set(self, low: Floats, high: Floats, entry: Floats) -> None:
+        """Take observations to pieces; sum i is what observation i is worth, sum d + i that it was seen."""
+        begins, d = self._epochs.begins, low.size
+        known = low == high
+        low = np.where(known, low, np.maximum(low, entry))  # nothing was there before
+        impossible = np.where(known, low <= entry, low >= high)
+        self._entered = entry > -np.inf
+        alpha = self._epochs.alpha
+        started = float(alpha[~self._transient].sum())
+        missing = max(0.0, 1.0 - float(alpha.sum()))
+        missing = missing if missing > 1e-15 * alpha.size else 0.0
+        alive = float(alpha[self._transient].sum())
+        # What does not change with the weights: probabilities of time zero, and of never.
+        constant = np.zeros(2 * d)
+        exact, between = known & ~impossible, ~known & ~impossible & np.isfinite(high)
+        late = ~known & ~impossible & ~np.isfinite(high)
+        if started > 0.0:
+            constant[:d][exact & (low == 0.0)] = started
+            exact &= low > 0.0
+        constant[:d][between & np.isneginf(low)] = started
+        lates = np.concatenate([np.where(late, low, np.nan), np.where(self._entered, entry, np.nan)])
+        constant[~np.isnan(lates)] = missing
+        constant[lates == 0.0] += alive
+        with np.errstate(divide="ignore"):
+            self._constant = np.log(constant)
+        first = np.maximum(low, 0.0)
+        self._stages: list[_Pieces] = []
+        for k, (begin, end) in enumerate(zip(begins, [*begins[1:], np.inf], strict=True)):
+            here = exact & (low >= begin) & (low < end)
+            reached = self._reached(k)
+            pieces: list[tuple[Logarithms | Intervals, Integers, Integers]] = []
+            kinds: list[tuple[Kind, Floats, Any]] = [
+                ("pdf", low, here & (low > begin)),
+                ("survival", lates, (lates > begin) & (lates <= end)),
+            ]
+            for kind, times, mine in kinds:
+                if mine.any():
+                    since, place = np.unique(times[mine] - begin, return_inverse=True)
+                    own = np.flatnonzero(mine)
+                    pieces.append((Logarithms(reached, kind, since), place.astype(np.int64), own))
+            own = np.flatnonzero(between & (high > begin) & (first < end))
+            if own.size:
+                ends = np.column_stack([np.maximum(first[own], begin), np.minimum(high[own], end)]) - begin
+                since, place = np.unique(ends, axis=0, return_inverse=True)
+                pieces.append((Intervals(reached, since), place.reshape(-1).astype(np.int64), own))
+            self._stages.append(_Pieces(pieces, np.flatnonzero(here & (low == begin))))
+        while len(self._stages) > 1 and not (self._stages[-1].times or self._stages[-1].at_once.size):
+            self._stages.pop()  # later ones make no difference
+
+    def _reached(self, epoch: int) -> Reached:
+        start = (self._epochs.parts[epoch].begun & self._transient).astype(np.float64)
+        return Reached(self._trace, start, False, ~self._epochs.switch)
 
     def __call__(self, weights: ArrayLike, gradient: bool = True) -> LogLikelihood:
         """Return the log-likelihood at the weights of all edges, and its gradient if asked for.
+
+        Minus infinity, with a gradient that is not a number, where an observation is impossible.
 
         Raises
         ------
@@ -120,104 +142,86 @@ class EpochLikelihood:
             The chain jumps too often until the last observation.
         """
         within = self._inner(np.asarray(weights, np.float64))
-        starts = [alpha for _, (_, alpha) in zip(self._stages, self._epochs.starts(within), strict=False)]
-        if not gradient:
-            return LogLikelihood(
-                self._sum([self._logs(k, within, start) for k, start in enumerate(starts)]), None
-            )
-        walks = [self._walk(k, within, start) for k, start in enumerate(starts)]
-        value = self._sum([walk.logs for walk in walks])
-        if not np.isfinite(value):
-            return LogLikelihood(value, np.full(within.size, np.nan))
-        slopes, worth = np.zeros(within.size), np.zeros(self._transient.size)
-        for k in range(len(walks) - 1, -1, -1):
-            if k < len(walks) - 1:
-                worth = self._epochs.before(k, worth)
-            worth = self._back(k, walks[k], worth, slopes)
-        return LogLikelihood(value, slopes)
+        starts = self._starts(within, gradient)
+        found = [self._asked(k, within, alpha, gradient) for k, alpha in enumerate(starts)]
+        sums = self._sums(found)
+        value = float(self._counts @ self._terms(sums))
+        if not gradient or not np.isfinite(value):
+            return LogLikelihood(value, np.full(within.size, np.nan) if gradient else None)
+        worth = np.zeros(self._transient.size)
+        slopes = Slopes(np.zeros(within.size), np.zeros(worth.size), True)
+        share = np.concatenate([self._counts, np.where(self._entered, -self._counts, 0.0)])
+        for k in range(len(found) - 1, -1, -1):
+            if k < len(found) - 1:
+                part, length = self._epochs.parts[k], self._epochs.lengths[k]
+                later = self._epochs.before(k, worth)
+                worth = returned(part, self._transient, within, length, starts[k], later, slopes.weights)
+            slopes.starts[:] = 0.0
+            for numbers, logs, add in found[k]:
+                add(share[numbers] * np.exp(logs - sums[numbers]), slopes)
+            worth += np.divide(slopes.starts, starts[k], out=np.zeros(worth.size), where=starts[k] > 0.0)
+        slopes.weights[self._epochs.switch] = 0.0
+        return LogLikelihood(value, slopes.weights)
 
     def terms(self, weights: Floats) -> Floats:
-        """Return the logarithm of the density at each observation, in the order they were given in."""
+        """Return what each observation is worth, in the order in which they were given, float64[k]."""
         within = self._inner(weights)
-        starts = zip(range(len(self._stages)), self._epochs.starts(within), strict=False)
-        return np.concatenate([self._logs(k, within, alpha) for k, (_, alpha) in starts])[self._which]
+        starts = self._starts(within, False)
+        sums = self._sums([self._asked(k, within, alpha, False) for k, alpha in enumerate(starts)])
+        return self._terms(sums)[self._which]
 
-    def _sum(self, logs: list[Floats]) -> float:
-        return float(np.sum([stage.counts @ some for stage, some in zip(self._stages, logs, strict=True)]))
+    def _terms(self, sums: Floats) -> Floats:
+        worth, seen = sums[: self._counts.size], sums[self._counts.size :]
+        never = self._entered & np.isneginf(seen)  # of what cannot be there to be seen, nothing can be said
+        with np.errstate(invalid="ignore"):
+            return np.where(never, -np.inf, worth - np.where(self._entered, seen, 0.0))
 
-    def _logs(self, epoch: int, weights: Floats, alpha: Floats) -> Floats:
-        """Return the logarithms of the densities at the observations of an epoch."""
-        if self._visits(epoch, weights) <= _FEW_VISITS:
-            return self._walk(epoch, weights, alpha).logs
-        return Question(self._trace, weights, alpha, False).logarithm("pdf", self._stages[epoch].times)
+    def _starts(self, within: Floats, gradient: bool) -> list[Floats]:
+        """Return how each epoch starts, float64[n], among what is not absorbed."""
+        starts = []
+        for k, (_, alpha) in zip(range(len(self._stages)), self._epochs.starts(within), strict=False):
+            moving = np.where(self._transient, alpha, 0.0)
+            if gradient and k:
+                moving[self._epochs.parts[k].begun & self._transient & (moving == 0.0)] = _NEXT_TO_NOTHING
+            starts.append(moving)
+        return starts
 
-    def _visits(self, epoch: int, weights: Floats) -> float:
-        part, times, _, length = self._stages[epoch]
-        last = float(times.max(initial=length or 0.0))
-        return (part.uniform(weights)[0] * last + 100.0) * (part.edges.size + times.size)
+    def _asked(self, epoch: int, within: Floats, alpha: Floats, gradient: bool) -> list[Any]:
+        """Return sums, logarithms of what pieces add to them, and how to differentiate these."""
+        pieces, out = self._stages[epoch], []
+        question = Question(self._trace, within, alpha, False)
+        for asked, place, numbers in pieces.times:
+            answer = asked.at(question, gradient)
+            out.append((numbers, answer.value[place], _spread(answer, place)))
+        if pieces.at_once.size:
+            out.append((pieces.at_once, *self._at_once(within, alpha, pieces.at_once.size)))
+        return out
 
-    def _walk(self, epoch: int, weights: Floats, alpha: Floats) -> _Walk:
-        """Return where the chain is from jump to jump in an epoch, and how likely its observations are."""
-        from phasic.kernels.stepping import follow, weigh
-        from phasic.uniformisation import first_guess
+    def _at_once(
+        self, within: Floats, alpha: Floats, size: int
+    ) -> tuple[Floats, Callable[[Floats, Slopes], None]]:
+        """Return the logarithm of the density when an epoch begins."""
+        source, absorbed = self._epochs.sources, ~self._transient[self._trace.targets]
+        density = float((alpha[source] * absorbed) @ within)
 
-        part, times, counts, length = self._stages[epoch]
-        transient = self._transient[part.vertices]
-        clock, (offsets, targets, probabilities, stay) = part.uniform(weights)
-        means = clock * (times if length is None else np.append(times, length))
-        if self._visits(epoch, weights) > _MOST_VISITS:
-            raise PhasicError(
-                f"the {int(transient.sum())} states of an epoch jump up to {means.max():.2g} times until the "
-                f"last observation, too often to follow for a gradient; leave out late observations"
-            )
-        steps = first_guess(means) + part.vertices.size
-        jumps = (offsets, targets, probabilities, stay, transient)
-        state = np.where(transient, alpha[part.vertices], 0.0)
-        exits = np.bincount(part.sources, probabilities * ~transient[targets], state.size)
-        segment = max(1, min(steps, _SEGMENT // state.size))
-        states, into, visited = [], np.empty(steps), np.empty((0, state.size))
-        for begin in range(0, steps, segment):
-            states.append(state.copy())
-            visited = np.empty((min(segment, steps - begin), state.size))
-            follow(*jumps, state, visited)
-            into[begin : begin + segment] = visited @ exits
-        worth, density = np.zeros(steps), np.empty(times.size)
-        weigh(clock * times, counts, into, worth, density)
-        with np.errstate(divide="ignore"):
-            logs = np.log(density) + np.log(clock)
-        small = density < _LEAST
-        if small.any():
-            question = Question(self._trace, weights, alpha, False)
-            logs[small] = question.logarithm("pdf", times[small])
-        return _Walk(
-            jumps, clock, states, segment, visited, worth, logs, bool((small & np.isfinite(logs)).any())
-        )
+        def add(shares: Floats, slopes: Slopes) -> None:
+            share = float(shares.sum()) / density
+            slopes.weights += share * alpha[source] * absorbed
+            slopes.starts += share * np.bincount(source, alpha[source] * absorbed * within, alpha.size)
 
-    def _back(self, epoch: int, walk: _Walk, final: Floats, slopes: Floats) -> Floats:
-        """Add derivatives by the weights of an epoch; return what being in each vertex before it is worth."""
-        from phasic.kernels.returning import go_back
-        from phasic.kernels.stepping import follow, poisson_weights
+        return np.full(size, np.log(density) if density > 0.0 else -np.inf), add
 
-        part, _, _, length = self._stages[epoch]
-        if walk.unlikely:
-            raise PhasicError(
-                "an observation has a density that is too small for the gradient of a graph with epochs; "
-                "leave out late observations, or start from other parameters"
-            )
-        steps, ends = walk.worth.size, np.zeros(walk.worth.size)
-        if length is not None:
-            poisson_weights(walk.clock * length, ends)
-        ahead, out = np.zeros(part.vertices.size), np.zeros(part.edges.size)
-        last = np.where(walk.jumps[-1], final[part.vertices], 0.0)
-        visited = walk.last
-        for number in range(len(walk.states) - 1, -1, -1):
-            begin = number * walk.segment
-            here = slice(begin, min(begin + walk.segment, steps))
-            if number < len(walk.states) - 1:
-                visited = np.empty((here.stop - begin, part.vertices.size))
-                follow(*walk.jumps, walk.states[number], visited)
-            go_back(*walk.jumps, visited, walk.worth[here], ends[here], last, ahead, out)
-        slopes[part.edges] += out / walk.clock
-        before = np.zeros(self._transient.size)
-        before[part.vertices] = ahead
-        return before
+    def _sums(self, found: list[list[Any]]) -> Floats:
+        sums = self._constant.copy()
+        for numbers, logs, _ in (piece for pieces in found for piece in pieces):
+            np.logaddexp.at(sums, numbers, logs)
+        return sums
+
+
+def _spread(found: Found, place: Integers) -> Callable[[Floats, Slopes], None]:
+    """Return what differentiates pieces, several of which may be the same."""
+
+    def add(shares: Floats, slopes: Slopes) -> None:
+        found.add_slopes(np.bincount(place, shares, found.value.size).astype(np.float64), slopes)
+
+    return add

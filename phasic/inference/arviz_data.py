@@ -85,5 +85,5 @@ def _like(posterior: Posterior, free: Floats, count: int, generator: np.random.G
     from phasic.graph import Graph
 
     graph = Graph.from_arrays(posterior.problem.arrays)
-    graph.update_weights(posterior.problem.theta(free))
+    graph.update_weights(posterior.problem.theta(free), **posterior.problem.weighing.settings())
     return np.asarray(graph.sample(count, seed=int(generator.integers(2**32))))

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 class DataPrior(list[Any]):
     """The priors of `Graph.method_of_moments`, one for each parameter: `sd` standard errors wide.
 
+    Those of a graph that `joint_prob_graph` made are of `Graph.probability_matching`.
+
     The data are used twice if a fit to them takes this prior, which makes the posterior a little too narrow,
     by less the wider the prior is.
 
@@ -29,6 +31,13 @@ class DataPrior(list[Any]):
     **options
         As for `Graph.method_of_moments`.
 
+    Attributes
+    ----------
+    method : str
+    theta, std : float64[p]
+        Estimates and standard errors, from which the priors are.
+    success : bool
+
     Examples
     --------
     >>> from phasic import Graph
@@ -38,12 +47,15 @@ class DataPrior(list[Any]):
     5.0
     """
 
-    method = "method of moments"
-
     def __init__(
         self, graph: Graph, observed_data: ArrayLike, sd: float = 2.0, verbose: bool = False, **options: Any
     ) -> None:
-        super().__init__(graph.method_of_moments(observed_data, std_multiplier=sd, **options).prior)
+        by_outcomes = graph._joint is not None
+        self.method = "probability matching" if by_outcomes else "method of moments"
+        find = graph.probability_matching if by_outcomes else graph.method_of_moments
+        found = find(observed_data, std_multiplier=sd, **options)
+        super().__init__(found.prior)
+        self.theta, self.std, self.success = found.theta, found.std, found.success
 
     def plot(self, figsize: tuple[float, float] | None = None) -> Any:
         """Draw every density, and return the matplotlib figure."""

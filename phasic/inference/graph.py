@@ -17,11 +17,13 @@ if TYPE_CHECKING:
     from phasic.inference.matching import Matched
     from phasic.inference.problem import Problem
     from phasic.inference.svgd import SVGD
+    from phasic.weighting import Given
 
 Fixed = Iterable[tuple[int, float]]
 Tied = Iterable[Sequence[int]]
 
 _ONE_ROAD = "there is one road to every number, whatever JAX is doing"
+_TO_THE_END = "the last epoch is followed to its end"
 _KNOWN = "theta is as long as the coefficients of the graph"
 
 
@@ -104,6 +106,11 @@ class Inference:
         n_devices="particles are shared out over threads by parallel=",
         preconditioner="steps are measured in standard deviations of the posterior",
         validate_rewards="rewards are always looked at",
+        daisy_chain_t_eval=_TO_THE_END,
+        daisy_chain_granularity=_TO_THE_END,
+        daisy_chain_probe_theta=_TO_THE_END,
+        daisy_chain_t_eval_tol=_TO_THE_END,
+        final_read=_TO_THE_END,
     )
     def svgd(
         self,
@@ -133,6 +140,10 @@ class Inference:
         regularization: Any = 0.0,
         nr_moments: int = 2,
         tolerance: float = 0.0,
+        callback: Given | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> SVGD:
         """Return particles that look like the posterior of theta, by Stein variational gradient descent.
 
@@ -162,7 +173,8 @@ class Inference:
             From where to search for the most probable theta, around which particles start; or where each
             particle starts; or an earlier result, whose particles these are.
         theta_dim : int, optional
-            The length of theta, to be checked.
+            The length of theta, to be checked; with a callback that of `theta_init`, or else of the
+            coefficients.
         return_history : bool
             Keep the particles of every step.
         seed : int, optional
@@ -189,7 +201,7 @@ class Inference:
         truncated : float or float64 array, optional
             What each observation had to exceed to be made at all (delayed entry).
         joint_index : bool
-            Observed are vertices: outcomes of a `joint_prob_graph`.
+            Observed are vertices: outcomes of a `joint_prob_graph`, or rows of counts of one.
         regularization : float or schedule of optax
             By how much squares of relative differences between moments of model and data count.
         nr_moments : int
@@ -197,6 +209,19 @@ class Inference:
         tolerance : float
             Stop when no mean or standard deviation of theta has changed by more than this share of the
             standard deviation over 20 steps. By default all steps are made.
+        callback : callable, optional
+            ``callback(theta, coefficients) -> weight``, as for `update_weights`; by default weights follow
+            from theta as they do in the graph. Its derivatives are differences of sixth order.
+        exposure : float or float64[n], optional
+            A known number for each observation (or for each row of a matrix of them), by which a rate is
+            larger there: a length, a time at risk, an area.
+        exposure_param_index : int or sequence of int, optional
+            The entries of theta that it multiplies; may be left out where theta has one.
+        epoch_starts : float64[k], optional
+            When epochs begin, from 0 on, for outcomes of a `joint_prob_graph` with ``discrete=False``: theta
+            of the result is one for each epoch, one after the other. Places are those in one of them then:
+            `fixed` holds in every epoch, or has a value for each; `tied` are pairs of a place and the epochs
+            that share it; a list of priors is that of each epoch. (For times, call `add_epoch`.)
 
         Returns
         -------
@@ -223,7 +248,20 @@ class Inference:
         from phasic.inference.svgd import SVGD
 
         problem = self._problem(
-            observed_data, discrete, theta_dim, fixed, tied, rewards, censored, truncated, joint_index
+            observed_data,
+            discrete,
+            theta_dim,
+            fixed,
+            tied,
+            rewards=rewards,
+            censored=censored,
+            truncated=truncated,
+            joint_index=joint_index,
+            callback=callback,
+            theta_init=theta_init,
+            exposure=exposure,
+            exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         found = SVGD(
             Posterior(problem, prior, positive_params, param_transform),
@@ -258,6 +296,10 @@ class Inference:
         truncated: ArrayLike | None = None,
         joint_index: bool = False,
         discrete: bool | None = None,
+        callback: Given | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> Fit:
         """Return the maximum likelihood estimate of theta with standard errors; the graph is not changed.
 
@@ -279,7 +321,20 @@ class Inference:
         from phasic.inference import likelihood_fit
 
         problem = self._problem(
-            observed_data, discrete, None, fixed, tied, rewards, censored, truncated, joint_index
+            observed_data,
+            discrete,
+            None,
+            fixed,
+            tied,
+            rewards=rewards,
+            censored=censored,
+            truncated=truncated,
+            joint_index=joint_index,
+            callback=callback,
+            theta_init=theta_init,
+            exposure=exposure,
+            exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         return likelihood_fit.fit(problem, positive_params, theta_init)
 
@@ -328,25 +383,31 @@ class Inference:
         theta_dim: int | None,
         fixed: Fixed | None,
         tied: Tied | None,
-        rewards: ArrayLike | None = None,
-        censored: ArrayLike | None = None,
-        truncated: ArrayLike | None = None,
+        *,
         joint_index: bool = False,
+        theta_init: Any = None,
+        **data: Any,
     ) -> Problem:
+        """Return observations of this graph; `data` as for `phasic.inference.problem.Problem`."""
         from phasic.inference.problem import Problem
 
         graph = cast("Graph", self)
+        if graph._joint is not None and data.get("rewards") is None and np.ndim(observed) == 2:
+            from phasic.inference.probability_matching import vertices_of
+
+            observed, joint_index = vertices_of(graph._joint, observed), True
         if discrete is not None and not joint_index and bool(discrete) != graph.is_discrete:
             raise GraphError(f"discrete is {discrete}, but is_discrete of the graph is {graph.is_discrete}")
-        if theta_dim is not None and theta_dim != graph.param_length():
-            raise ParameterError(f"theta_dim is {theta_dim}, but theta has length {graph.param_length()}")
-        fixed = _pairs(fixed, graph.param_length())
-        return Problem(graph, observed, fixed, tied, rewards, censored, truncated, joint_index)
+        length = theta_dim
+        if data.get("callback") is not None and theta_dim is None and np.ndim(theta_init):
+            length = np.shape(theta_init)[-1]
+        fixed = _pairs(fixed, length or graph.param_length())
+        return Problem(graph, observed, fixed, tied, joint_index=joint_index, n_parameters=length, **data)
 
 
 def _pairs(fixed: Any, length: int) -> Any:
     """Return pairs of place and value; a mask of zeros and ones fixes parameters at one."""
-    if fixed is None or not all(np.ndim(each) == 0 for each in fixed):
+    if fixed is None or not all(isinstance(each, int | float | np.number) for each in fixed):
         return fixed
     if len(fixed) != length or not set(fixed) <= {0, 1}:
         raise ParameterError(f"fixed is {fixed}; pass pairs of place and value, or {length} zeros and ones")

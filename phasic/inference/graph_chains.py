@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from numpy.typing import ArrayLike
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     from phasic.inference.graph import Fixed, Tied
     from phasic.inference.mcmc import MCMC
     from phasic.inference.problem import Problem
+    from phasic.weighting import Given
 
 
 class Chains(ABC):
@@ -46,6 +48,10 @@ class Chains(ABC):
         joint_index: bool = False,
         target_accept: float = 0.8,
         parallel: int | None = None,
+        callback: Given | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> MCMC:
         """Return draws from the posterior of theta, by the No-U-Turn sampler [1]_ of nutpie.
 
@@ -69,7 +75,8 @@ class Chains(ABC):
             Print the summary in the end.
         progress : bool
             Show a bar where somebody can see it.
-        censored, truncated, joint_index
+        censored, truncated, joint_index, callback, exposure, exposure_param_index,
+        epoch_starts
             As for `svgd`.
         target_accept : float
             How careful the sampler is; nearer to 1 it takes smaller steps.
@@ -105,7 +112,20 @@ class Chains(ABC):
         from phasic.progress import is_watched
 
         problem = self._problem(
-            observed_data, discrete, theta_dim, fixed, tied, rewards, censored, truncated, joint_index
+            observed_data,
+            discrete,
+            theta_dim,
+            fixed,
+            tied,
+            rewards=rewards,
+            censored=censored,
+            truncated=truncated,
+            joint_index=joint_index,
+            callback=callback,
+            theta_init=theta_init,
+            exposure=exposure,
+            exposure_param_index=exposure_param_index,
+            epoch_starts=epoch_starts,
         )
         found = MCMC(
             Posterior(problem, prior, positive_params, param_transform),

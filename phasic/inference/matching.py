@@ -73,12 +73,12 @@ def method_of_moments(
     sample = powers.mean(axis=0)
     spread = np.atleast_2d(np.cov(powers / sample, rowvar=False, bias=True)) / problem.times.size
     scales = _root_of_inverse(spread) if weighted else np.eye(k)
-    directions = np.ascontiguousarray((problem.arrays.coefficients @ problem._spread).T)
 
     def relative(x: Floats) -> tuple[Floats, Floats]:
         free = coordinates.free(x)
         try:
-            weights = problem.arrays.weights(problem.theta(free))
+            theta = problem.theta(free)
+            weights, directions = problem.weights(theta), problem.directions(theta)
             raw, slopes = problem.engine.moment_slopes(weights, directions, k)
         except (AbsorptionError, ParameterError):
             return np.full(k, 1e6), np.zeros((k, x.size))

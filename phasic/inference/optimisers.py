@@ -13,6 +13,7 @@ import numpy as np
 from phasic import jax_programs
 from phasic.arrays import Floats
 from phasic.errors import OptionError
+from phasic.inference.portable import copied
 
 _FIRST_RATE = 0.1
 
@@ -50,7 +51,7 @@ class Optimiser:
             if isinstance(optimizer, str) and isinstance(learning_rate, int | float | None):
                 self._step = _by_name(optimizer, learning_rate, n_steps)
             else:
-                self._step = _given(optimizer, learning_rate, n_steps)
+                self._step = _given(copied(optimizer), copied(learning_rate), n_steps)
         except ImportError:
             raise OptionError("SVGD takes its optimisers from optax; pip install optax") from None
         self._state: Any = None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import copy
 from typing import Any, Protocol
 
 import numpy as np
@@ -77,6 +78,13 @@ class Times:
 
     def __len__(self) -> int:
         return len(self.observations)
+
+    def some(self, members: Any) -> Times:
+        """Return some of these observations, by their numbers."""
+        seen, out = self.observations, copy(self)
+        out.observations = Observations(seen.low[members], seen.high[members], seen.entry[members])
+        out.places = self.places[members]
+        return out
 
     def evaluator(self) -> Evaluate:
         """See `Part`."""
@@ -218,19 +226,38 @@ class Outcomes:
     def __len__(self) -> int:
         return int(self.vertices.size)
 
-    def _probabilities(self, weights: Floats) -> tuple[Floats, Any, Floats]:
+    @property
+    def places(self) -> Any:
+        """Where they stand in the data, int64[n]."""
+        return np.arange(len(self))
+
+    def some(self, members: Any) -> Outcomes:
+        """Return some of these observations, by their numbers."""
+        return Outcomes(self._arrays, self._trace, self.vertices[members])
+
+    def _probabilities(self, weights: Floats, alpha: Floats) -> tuple[Floats, Any, Floats]:
         factors = factorise(self._trace, weights)
-        times = factors.solve_transposed(self._arrays.alpha)
+        times = factors.solve_transposed(alpha)
         out = np.ones(self._distinct.size) if self._arrays.discrete else weights[self._out]
         return times[self._distinct] * out, factors, times
 
     def _evaluated(self, weights: Floats, gradient: bool) -> tuple[float, Floats | None]:
-        probability, factors, times = self._probabilities(weights)
+        value, slopes, _ = self._from(self._arrays.alpha, weights, gradient)
+        return value, np.full(weights.size, np.nan) if gradient and slopes is None else slopes
+
+    def _from(
+        self, alpha: Floats, weights: Floats, gradient: bool
+    ) -> tuple[float, Floats | None, Floats | None]:
+        """Return the log-likelihood where the chain starts by `alpha`, its derivatives, and those by `alpha`.
+
+        None where the likelihood is zero, or they were not asked for.
+        """
+        probability, factors, times = self._probabilities(weights, alpha)
         if not (probability > 0.0).all():
-            return -np.inf, np.full(weights.size, np.nan) if gradient else None
+            return -np.inf, None, None
         value = float(self._counts @ np.log(probability))
         if not gradient:
-            return value, None
+            return value, None, None
         arrays, share = self._arrays, self._counts / probability
         worth = np.zeros(arrays.n_vertices)
         worth[self._distinct] = share if arrays.discrete else share * weights[self._out]
@@ -240,12 +267,14 @@ class Outcomes:
         slopes = times[source] * (ahead[arrays.targets] - ahead[source])
         if not arrays.discrete:
             slopes[self._out] += share * times[self._distinct]
-        return value, np.asarray(slopes)
+        return value, np.asarray(slopes), ahead
 
     def terms(self, weights: Floats) -> Floats:
         """See `Part`."""
         with np.errstate(divide="ignore"):
-            return np.asarray(np.log(self._probabilities(weights)[0])[self._which.reshape(-1)])
+            return np.asarray(
+                np.log(self._probabilities(weights, self._arrays.alpha)[0])[self._which.reshape(-1)]
+            )
 
     def described(self, place: int) -> str:
         """See `Part`."""

@@ -29,14 +29,14 @@ class Penalty:
         self.strength = 1.0
         self._problem = problem
         self._sample = (problem.times[:, None] ** np.arange(1, nr_moments + 1)).mean(axis=0)
-        self._directions = np.ascontiguousarray((problem.arrays.coefficients @ problem._spread).T)
 
     def __call__(self, free: Floats) -> tuple[float, Floats]:
         """Return the penalty and its derivatives; infinite where the model has no moments."""
         problem = self._problem
         try:
-            weights = problem.arrays.weights(problem.theta(free))
-            raw, slopes = problem.engine.moment_slopes(weights, self._directions, self._sample.size)
+            theta = problem.theta(free)
+            weights, directions = problem.weights(theta), problem.directions(theta)
+            raw, slopes = problem.engine.moment_slopes(weights, directions, self._sample.size)
         except (AbsorptionError, ParameterError):
             return np.inf, np.zeros(free.size)
         off = raw / self._sample - 1.0

@@ -217,7 +217,7 @@ class Pictures(Trajectories, ABC):
         rows = rows[np.linspace(0, len(rows) - 1, min(_DRAWS, len(rows))).astype(np.int64)]
         density, survival = [], []
         for row in rows:
-            graph.update_weights(row)
+            graph.update_weights(row, **self.posterior.problem.weighing.settings())
             density.append(graph.pdf(times))
             survival.append(graph.survival(times))
         if seen.is_plain:

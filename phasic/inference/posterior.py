@@ -112,6 +112,8 @@ class Posterior:
         elif hasattr(prior, "log_density"):
             each = [prior] * count
         elif isinstance(prior, Sequence):
+            if len(prior) * self.problem.n_epochs == self.problem.n_parameters:
+                prior = list(prior) * self.problem.n_epochs
             if len(prior) != self.problem.n_parameters:
                 raise OptionError(
                     f"{len(prior)} priors were given for {self.problem.n_parameters} parameters; pass one "

@@ -87,13 +87,14 @@ def probabilities(problem: Problem, outcomes: Whole, free: Floats) -> tuple[Floa
     time in each vertex, z S = -alpha, so that its derivative solves the same equations with what z changes.
     """
     arrays = problem.arrays
-    weights = arrays.weights(problem.theta(free))
+    theta = problem.theta(free)
+    weights = problem.weights(theta)
     factors = factorise(problem.engine.trace, weights)
     times = factors.solve_transposed(arrays.alpha)
     source = np.repeat(np.arange(arrays.n_vertices), np.diff(arrays.offsets))
     out = arrays.offsets[outcomes]
     found, slopes = times[outcomes] * weights[out], []
-    for direction in (arrays.coefficients @ problem._spread).T:
+    for direction in problem.directions(theta):
         flow = times[source] * direction
         change = np.bincount(arrays.targets, flow, arrays.n_vertices)
         change -= np.bincount(source, flow, arrays.n_vertices)

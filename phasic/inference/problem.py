@@ -15,8 +15,11 @@ from phasic.arrays import Floats
 from phasic.engine import Engine
 from phasic.errors import GraphError, ParameterError
 from phasic.inference.columns import columns
+from phasic.inference.epoch_outcomes import EpochOutcomes, Local, checked_starts
+from phasic.inference.exposed import Exposure
 from phasic.inference.parts import Evaluate, Outcomes, Part, Times
-from phasic.weighting import shares
+from phasic.inference.weighing import EachEpoch, Weighing, weighing_of
+from phasic.weighting import Given, linear, product, shares
 
 if TYPE_CHECKING:
     from phasic.graph import Graph
@@ -51,9 +54,21 @@ class Problem:
         What each observation had to exceed to be made at all.
     joint_index : bool
         Observed are vertices: outcomes of a graph of joint probabilities.
+    callback : callable, optional
+        ``(theta, coefficients) -> weight``, by which weights follow from theta; by default they do as they
+        do in the graph.
+    n_parameters : int, optional
+        The length of theta, which only a callback leaves open.
+    exposure, exposure_param_index : optional
+        Of each observation; see `phasic.inference.exposed.Exposure`.
+    epoch_starts : float64[k], optional
+        When epochs of a graph of joint probabilities begin, from 0 on. Theta is one for each epoch then, one
+        after the other. What is fixed or tied or exposed is said by places in one of them: ``(place, value)``
+        or ``(place, values)`` with a value for each epoch, and ``(place, epochs)``.
 
     Attributes
     ----------
+    weighing : Weighing
     free : list of list of int
         The places in theta that each free parameter sets.
     parts : list of Part
@@ -75,12 +90,19 @@ class Problem:
         censored: ArrayLike | None = None,
         truncated: ArrayLike | None = None,
         joint_index: bool = False,
+        callback: Given | None = None,
+        n_parameters: int | None = None,
+        exposure: ArrayLike | None = None,
+        exposure_param_index: int | Sequence[int] | None = None,
+        epoch_starts: ArrayLike | None = None,
     ) -> None:
         self.arrays = graph._startable()
         by_shares = joint_index and graph._reading is shares  # the same outcomes as by rates
         if by_shares:
             self.arrays = replace(self.arrays, discrete=False)
             self.engine = Engine(graph.trace, self.arrays.alpha, False)
+        elif graph._reading is None and graph._weighting is not linear:  # whose derivatives are below
+            self.engine = Engine(graph.trace, self.arrays.alpha, self.arrays.discrete)
         else:
             self.engine = graph._engine()
         if not graph.is_parameterized() and graph.theta is None:
@@ -89,23 +111,98 @@ class Problem:
                 "vectors of coefficients, or call update_weights([1.0]) first to fit one factor "
                 "of all of them"
             )
-        settled = graph._settled()
+        self.settled = settled = graph._settled()
         if settled and (rewards is not None or joint_index):
             raise GraphError(
                 "of a graph with epochs only absorption times have a likelihood, not rewards or outcomes; "
                 "fit times, or the graph without epochs"
             )
-        self.n_parameters = self.arrays.n_parameters
+        if callback is None and graph.weight_mode == "callback":
+            callback = graph.weight_callback
+        weighting = product if graph.weight_mode == "log" else graph._weighting
+        self.weighing = weighing_of(self.arrays, weighting, callback)
+        if settled and type(self.weighing) is not Weighing:
+            raise GraphError(
+                "the weights of a graph with epochs are fitted as sums of coefficients times theta "
+                "only; call update_weights(theta) without a callback"
+            )
+        starts = None if epoch_starts is None else self._starts(graph, epoch_starts, joint_index)
+        self.n_parameters, self.n_epochs = self.arrays.n_parameters, 1
+        if self.weighing.takes_any_length:
+            self.n_parameters = n_parameters or self.n_parameters
+        elif n_parameters not in (None, self.n_parameters):
+            raise ParameterError(f"theta_dim is {n_parameters}, but theta has length {self.n_parameters}")
+        if starts is not None:
+            local, self.n_epochs = Local(self.n_parameters, starts.size), starts.size
+            self.weighing = EachEpoch(self.weighing, starts.size)
+            self.n_parameters *= starts.size
+            fixed, tied = local.fixed(fixed), local.tied(tied)
+            exposure_param_index = local.places(exposure_param_index)
         known = {**settled, **{int(place): float(value) for place, value in fixed or ()}}
         self._set_free(list(known.items()), [list(group) for group in tied or ()])
-        self.parts: list[Part]
+        parts: list[Times | Outcomes]
         if joint_index:
             if not (rewards is None and censored is None and truncated is None):
                 raise GraphError("outcomes have no rewards and are not censored; leave these arguments out")
-            self.parts = [Outcomes(self.arrays, self.engine.trace, observed)]
+            parts = [
+                Outcomes(self.arrays, self.engine.trace, observed)
+                if starts is None
+                else EpochOutcomes(self.arrays, self.engine.trace, observed, starts)
+            ]
         else:
-            self.parts = list(columns(self.arrays, self.engine, observed, rewards, censored, truncated))
+            parts = list(columns(self.arrays, self.engine, observed, rewards, censored, truncated))
+        self.parts: list[Part] = list(parts)
+        self._exposure = self._exposed(exposure, exposure_param_index, parts, observed)
+        if self._exposure is not None:
+            self.parts = [self._exposure.divided(part) for part in parts]
         self._evaluators: list[list[Evaluate]] = []
+
+    @staticmethod
+    def _starts(graph: Graph, epoch_starts: ArrayLike, joint_index: bool) -> Floats:
+        if not joint_index or graph.is_discrete or graph._settled():
+            raise GraphError(
+                "epoch_starts is for outcomes of joint_prob_graph(..., discrete=False), as rows of counts or "
+                "with joint_index=True; to fit times, call add_epoch(time)"
+            )
+        return checked_starts(epoch_starts)
+
+    def _exposed(
+        self, exposure: ArrayLike | None, places: Any, parts: Sequence[Times | Outcomes], observed: Any
+    ) -> Exposure | None:
+        if exposure is None:
+            if places is not None:
+                raise GraphError("exposure_param_index says where exposure= counts; pass both or neither")
+            return None
+        if hasattr(observed, "n_features"):
+            raise GraphError("of sparse observations it is unknown which exposure each has; pass a matrix")
+        rows = len(parts[0]) if len(parts) == 1 else np.shape(observed)[0]
+        found = Exposure(exposure, places, self.n_parameters, rows)
+        moved = sorted(set(np.flatnonzero((found.factors != 1.0).any(axis=0)).tolist()) & set(self.settled))
+        if moved:
+            raise ParameterError(f"entry {moved[0]} of theta is the time of an epoch, which has no exposure")
+        return found
+
+    def weights(self, theta: Floats) -> Floats:
+        """Return the weight of every edge, float64[m]; with exposures float64[g, m], a row for each.
+
+        Raises
+        ------
+        ParameterError
+            A weight cannot be.
+        """
+        if self._exposure is None:
+            return self.weighing.weights(theta)
+        return np.array([self.weighing.weights(theta * factors) for factors in self._exposure.factors])
+
+    def directions(self, theta: Floats) -> Floats:
+        """Return derivatives of weights by free parameters, float64[f, m], where there are no exposures."""
+        return np.ascontiguousarray((self.weighing.slopes(theta) @ self._spread).T)
+
+    def _by_theta(self, theta: Floats, by_weight: Floats) -> Floats:
+        if self._exposure is None:
+            return self.weighing.back(theta, by_weight)
+        rows = zip(self._exposure.factors, by_weight, strict=True)
+        return np.asarray(sum(f * self.weighing.back(theta * f, row) for f, row in rows))
 
     def _set_free(self, fixed: list[tuple[int, float]], tied: list[list[int]]) -> None:
         p = self.n_parameters
@@ -158,7 +255,8 @@ class Problem:
         if plain and isinstance(first, Times) and first.observations.is_plain:
             return first.observations.low
         raise GraphError(
-            "this needs absorption times without rewards, none censored or truncated; use fit, svgd or mcmc"
+            "this needs absorption times without rewards, none censored, truncated or with an exposure; "
+            "use fit, svgd or mcmc"
         )
 
     def log_likelihood(self, free: Floats, gradient: bool = True) -> tuple[float, Floats]:
@@ -168,7 +266,7 @@ class Problem:
 
     def terms(self, free: Floats) -> list[Floats]:
         """Return the logarithm of what every observation is worth, float64[n] for each part."""
-        weights = self.arrays.weights(self.theta(free))
+        weights = self.weights(self.theta(free))
         return [part.terms(weights) for part in self.parts]
 
     def _make_evaluators(self, count: int) -> None:
@@ -180,9 +278,8 @@ class Problem:
     ) -> tuple[float, Floats]:
         nothing = np.full(self.n_free, np.nan)
         try:
-            # Not arrays.weights, which puts theta into words each time: a tenth of an evaluation.
             theta = self.theta(free)
-            weights = self.arrays.checked(self.arrays.coefficients @ theta, theta)
+            weights = self.weights(theta)
         except ParameterError:
             return -np.inf, nothing
         value, by_weight = evaluators[0](weights, gradient)
@@ -192,7 +289,7 @@ class Problem:
             by_weight = None if by_weight is None or slopes is None else by_weight + slopes
         if by_weight is None or not np.isfinite(value):
             return value, nothing
-        return value, (by_weight @ self.arrays.coefficients) @ self._spread
+        return value, self._by_theta(theta, by_weight) @ self._spread
 
     def threaded(self, workers: int | None = None) -> Callable[[Callable[..., Any], Floats], list[Any]]:
         """Return a map over rows of free parameters that gives each thread observations of its own."""
@@ -222,7 +319,7 @@ class Problem:
         guess = np.ones(self.n_free)
         for _ in range(60):  # one-step probabilities must not sum to more than one
             try:
-                weights = self.arrays.weights(self.theta(guess))
+                weights = self.weights(self.theta(guess))
                 break
             except ParameterError:
                 guess = guess / 2.0
@@ -236,7 +333,7 @@ class Problem:
     def require_possible(self, free: Floats) -> None:
         """Raise GraphError naming the first observation that has density zero at these free parameters."""
         theta = self.theta(free)
-        weights = self.arrays.weights(theta)
+        weights = self.weights(theta)
         for part in self.parts:
             impossible = ~np.isfinite(part.terms(weights))
             if impossible.any():

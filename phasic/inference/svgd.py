@@ -16,11 +16,13 @@ from phasic.inference.optimisers import Optimiser
 from phasic.inference.optimum import square_root
 from phasic.inference.penalty import Penalty
 from phasic.inference.pictures import Pictures
+from phasic.inference.portable import copied, packed, unpacked
 from phasic.inference.posterior import Posterior
 from phasic.inference.summaries import Summaries
 
 _LOG = logging.getLogger("phasic")
 _PER_PARAMETER = 20
+_SETTINGS = ("_optimizer", "learning_rate", "regularization", "_schedule")
 _BETWEEN = 20  # steps between two looks at whether particles still move
 
 
@@ -107,6 +109,7 @@ class SVGD(Summaries, Pictures):
             theta_init = theta_init.particles
             n_particles = n_particles or len(theta_init)
         self.regularization = regularization
+        self._schedule = copied(regularization)
         self._tolerance = _share("tolerance", tolerance)
         if callable(regularization) or regularization != 0.0:
             posterior.penalty = Penalty(posterior.problem, _whole("nr_moments", nr_moments, 1))
@@ -129,7 +132,7 @@ class SVGD(Summaries, Pictures):
 
     def _strength(self, step: int) -> float:
         """Return by how much moments count in a step."""
-        given = self.regularization(step) if callable(self.regularization) else self.regularization
+        given = self._schedule(step) if callable(self._schedule) else self._schedule
         strength = float(given)
         if not 0.0 <= strength < np.inf:
             raise OptionError(f"regularization is {strength} in step {step}; pass a number of at least 0")
@@ -192,12 +195,12 @@ class SVGD(Summaries, Pictures):
         Raises
         ------
         OptionError
-            These particles come from another process, and their optimiser was no plain one by name.
+            These particles come from another process, and their optimiser could not be stored.
         """
         steps = self.n_iterations if n_iterations is None else n_iterations
         if self._optimizer is None:
             raise OptionError(
-                "these particles come from another process, where an optimiser of its own moved them; "
+                "these particles come from another process, and the optimiser there could not be stored; "
                 "go on with svgd(..., theta_init=found)"
             )
         if self.is_fitted or steps != self.n_iterations or not hasattr(self, "_optimiser"):  # a schedule anew
@@ -258,17 +261,15 @@ class SVGD(Summaries, Pictures):
         """Return what a copy needs in another process: not what was compiled here."""
         content = dict(self.__dict__)
         del content["_optimiser"]
-        if not isinstance(self._optimizer, str):
-            content["_optimizer"] = None
-        if callable(self.learning_rate):
-            content["learning_rate"] = None
-            content["_optimizer"] = None
-        if callable(self.regularization):
-            content["regularization"] = self._strength(self.log_density.size)
-        return content
+        return {**content, **{name: packed(content[name]) for name in _SETTINGS}}
 
     def __setstate__(self, content: dict[str, Any]) -> None:
-        self.__dict__.update(content)
+        self.__dict__.update({name: unpacked(value) for name, value in content.items()})
+        lost = {name for name in _SETTINGS if content[name] is not None and self.__dict__[name] is None}
+        if "_schedule" in lost:  # as strong as it was
+            self.regularization = self._schedule = getattr(self.posterior.penalty, "strength", 0.0)
+        if lost & {"_optimizer", "learning_rate"}:
+            self._optimizer = None
 
     @property
     def particles(self) -> Floats:

@@ -24,14 +24,6 @@ PARAMETERS_REFUSED = {
     "Graph.__init__": {"arg": "it is the first argument, which nobody names"},
     "Graph.plot": {"graph": "it is the graph itself"},
     "Graph.method_of_moments": {"rewards": "fit rewards by svgd"},
-    "Graph.svgd": {
-        name: "a part of fitting that is not there under this name"
-        for name in (
-            *("callback", "epoch_starts", "daisy_chain_t_eval", "daisy_chain_granularity"),
-            *("daisy_chain_probe_theta", "daisy_chain_t_eval_tol", "final_read"),
-            *("exposure", "exposure_param_index"),
-        )
-    },
     "PhasicConfig": {name: "configure changes settings" for name in PEER["functions"]["PhasicConfig"]},
     "SVGD": {name: "Graph.svgd makes it" for name in PEER["functions"]["SVGD"]},
     "MCMC": {name: "Graph.mcmc makes it" for name in PEER["functions"]["MCMC"]},

@@ -20,6 +20,8 @@ from phasic.errors import OptionError
 from phasic.inference.priors import GammaPrior
 
 pytest.importorskip("optax")
+ROOT = str(Path(__file__).parents[3])
+PATHS = {**os.environ, "PYTHONPATH": os.pathsep.join([ROOT, os.environ.get("PYTHONPATH", "")])}
 TIMES = np.random.default_rng(1).exponential(1.0, 30)
 
 
@@ -96,12 +98,100 @@ def test_results_are_small_and_survive_a_pickle():
     np.testing.assert_array_equal(copy.intervals(0.9), found.intervals(0.9))
     posterior = fitted(graph, TIMES)
     assert len(pickle.dumps(posterior)) < 20_000
+
+
+def test_optimisers_and_schedules_are_stored_with_the_particles_that_they_move():
     import optax
 
-    own = fitted(graph, TIMES, optimizer=optax.adam(0.1))
+    from phasic.inference.schedules import ExpRegularization
+
+    graph = Graph(decay, ipv=[1])
+    for options in (
+        {"optimizer": optax.adam(0.1)},
+        {"optimizer": optax.chain(optax.clip(0.3), optax.adam(optax.cosine_decay_schedule(0.1, 5)))},
+        {"learning_rate": optax.cosine_decay_schedule(0.1, 5)},
+        {"learning_rate": lambda step: 0.05, "regularization": ExpRegularization(1.0, 0.1, 2.0)},
+    ):
+        own = fitted(graph, TIMES, **options)
+        copy = pickle.loads(pickle.dumps(own))
+        for found in (own, copy):
+            found.resume(3)
+        np.testing.assert_array_equal(copy.particles, own.particles)
+        np.testing.assert_array_equal(copy.log_density, own.log_density)
+
+
+def test_particles_whose_optimiser_cannot_be_stored_say_so():
+    import threading
+
+    import optax
+
+    lock, adam = threading.Lock(), optax.adam(0.1)
+
+    def update(*arguments):
+        with lock:
+            return adam.update(*arguments)
+
+    graph = Graph(decay, ipv=[1])
+    own = fitted(graph, TIMES, optimizer=optax.GradientTransformation(adam.init, update))
     with pytest.raises(OptionError, match="another process"):
         pickle.loads(pickle.dumps(own)).resume(1)
     own.resume(1)
+
+
+KEYS = """
+    import numpy as np, optax, sys
+    from hashcache import Cache
+    from phasic.inference.named_optimisers import Adamelia
+
+    def fitted(optimizer):
+        return 1
+
+    key = Cache(location=sys.argv[1])(fitted).key
+    falling = optax.cosine_decay_schedule
+    for made in (
+        lambda x: optax.adam(x),
+        lambda x: optax.adam(0.1, b1=x),
+        lambda x: falling(x, 100),
+        lambda x: optax.adam(falling(x, 100)),
+        lambda x: optax.chain(optax.clip(x), optax.adam(0.1)),
+        lambda x: optax.join_schedules([falling(0.1, 5), optax.constant_schedule(x)], [5]),
+        lambda x: optax.inject_hyperparams(optax.adam)(learning_rate=x),
+        lambda x: Adamelia(x),
+    ):
+        first, again, other = key(made(0.1)), key(made(0.1)), key(made(0.2))
+        assert first == again != other
+        print(first, other)
+"""
+
+
+def test_keys_move_with_what_is_inside_of_an_optimiser_and_are_those_of_other_processes(tmp_path):
+    def keys():
+        command = [sys.executable, "-c", textwrap.dedent(KEYS), str(tmp_path)]
+        done = subprocess.run(command, capture_output=True, text=True, check=False, env=PATHS)
+        assert done.returncode == 0, done.stderr[-3000:]
+        return done.stdout.split()
+
+    found = keys()
+    assert len(found) == len(set(found)) == 16
+    assert keys() == found
+
+
+def test_fits_leave_schedules_as_they_were_given(as_installed, tmp_path):
+    """That of optax changes itself when it is first called, and with it a key that it is part of."""
+    import optax
+
+    cached, graph = Cache(location=tmp_path)(fitted), Graph(decay, ipv=[1])
+    for options in (
+        {"learning_rate": optax.cosine_decay_schedule(0.1, 5)},
+        {"optimizer": optax.adam(optax.cosine_decay_schedule(0.1, 5))},
+        {"regularization": optax.cosine_decay_schedule(0.1, 5)},
+    ):
+        before = cached.key(graph, TIMES, **options)
+        first = cached(graph, TIMES, **options)
+        assert cached.key(graph, TIMES, **options) == before
+        stored = cached(graph, TIMES, **options)
+        np.testing.assert_array_equal(stored.particles, first.particles)
+        stored.resume(2)
 
 
 def one(seed):
