@@ -8,6 +8,7 @@ import numpy as np
 
 from phasic.arrays import Floats
 from phasic.inference.path_statistics import Schedule, Statistics
+from phasic.inference.step_statistics import StepSchedule
 from phasic.inference.structures import Phases, Structure
 
 _FIRST_REACH = 4.0  # how many steps an extrapolation may stand for, in the beginning
@@ -41,14 +42,14 @@ class Climb:
         return self.found.log_likelihood
 
 
-def start(schedule: Schedule, phases: Phases) -> Climb | None:
+def start(schedule: Schedule | StepSchedule, phases: Phases) -> Climb | None:
     """Return a way that starts here; None where an observation is impossible."""
     found = schedule.statistics(*phases)
     return None if found is None else Climb(phases, found, [found.log_likelihood])
 
 
 def climb(
-    schedule: Schedule, shape: Structure, way: Climb, n_steps: int, tolerance: float, leaps: bool = True
+    schedule: Schedule | StepSchedule, shape: Structure, way: Climb, n_steps: int, tolerance: float, leaps: bool = True
 ) -> Climb:
     """Go on by at most about `n_steps`, or until the log-likelihood gains less than `tolerance` twice.
 
@@ -82,7 +83,7 @@ def climb(
 
 
 def _leap(
-    schedule: Schedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
+    schedule: Schedule | StepSchedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
 ) -> None:
     first, at_first = one
     target, length = _extrapolated(shape, way.phases, first, second, way.reach)
@@ -110,8 +111,9 @@ def _extrapolated(
     places[shape.groups[there]] = np.flatnonzero(there)
 
     def numbers(phases: Phases) -> Floats:
-        table = np.column_stack([phases.rates, phases.exits]).ravel()
-        return np.concatenate([phases.alpha, table[places]])
+        table = np.column_stack([phases.rates, phases.exits])
+        stay = np.maximum(1.0 - table.sum(axis=1), 0.0) if shape.discrete else np.zeros(0)
+        return np.concatenate([phases.alpha, table.ravel()[places], stay])
 
     x0, x1, x2 = numbers(start), numbers(first), numbers(second)
     moving = (x0 > 0.0) & (x1 > 0.0) & (x2 > 0.0)
@@ -125,5 +127,9 @@ def _extrapolated(
     if length == 1.0:
         return None, 1.0
     x2[moving] = np.exp(np.clip(x0 + 2.0 * length * step + length * length * bend, -700.0, 700.0))
-    alpha = x2[: start.alpha.size] / x2[: start.alpha.size].sum()
-    return shape.phases(alpha, x2[start.alpha.size :]), length
+    alpha, values, stay = np.split(x2, np.cumsum([start.alpha.size, places.size]))
+    if shape.discrete:
+        row = places // there.shape[1]
+        table = shape.phases(alpha, values)
+        values = values / (stay + table.rates.sum(axis=1) + table.exits)[row]
+    return shape.phases(alpha / alpha.sum(), values), length
