@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -10,6 +11,8 @@ from phasic.arrays import Floats
 from phasic.inference.path_statistics import Schedule, Statistics
 from phasic.inference.step_statistics import StepSchedule
 from phasic.inference.structures import Phases, Structure
+
+AnySchedule = Schedule | StepSchedule
 
 _FIRST_REACH = 4.0  # how many steps an extrapolation may stand for, in the beginning
 
@@ -42,19 +45,26 @@ class Climb:
         return self.found.log_likelihood
 
 
-def start(schedule: Schedule | StepSchedule, phases: Phases) -> Climb | None:
+def start(schedule: AnySchedule, phases: Phases) -> Climb | None:
     """Return a way that starts here; None where an observation is impossible."""
     found = schedule.statistics(*phases)
     return None if found is None else Climb(phases, found, [found.log_likelihood])
 
 
 def climb(
-    schedule: Schedule | StepSchedule, shape: Structure, way: Climb, n_steps: int, tolerance: float, leaps: bool = True
+    schedule: AnySchedule,
+    shape: Structure,
+    way: Climb,
+    n_steps: int,
+    tolerance: float,
+    leaps: bool = True,
+    show: Callable[[Climb], None] | None = None,
 ) -> Climb:
     """Go on by at most about `n_steps`, or until the log-likelihood gains less than `tolerance` twice.
 
     A step of the algorithm [1]_ [2]_ never lowers the likelihood, and can be very short. Two steps show where
-    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain.
+    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain. `show` is told
+    after each.
 
     References
     ----------
@@ -77,13 +87,15 @@ def climb(
         else:
             _leap(schedule, shape, way, (first, then), second)
         way.history.append(way.log_likelihood)
+        if show is not None:
+            show(way)
         small = small + 1 if way.log_likelihood - before < tolerance else 0
     way.has_converged = small >= 2
     return way
 
 
 def _leap(
-    schedule: Schedule | StepSchedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
+    schedule: AnySchedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
 ) -> None:
     first, at_first = one
     target, length = _extrapolated(shape, way.phases, first, second, way.reach)

@@ -125,7 +125,8 @@ class Schedule:
                 return None
             value += self.n_zero * np.log(alpha[p])
             starts[p] += self.n_zero
-        jumps = np.column_stack([rates, exits]) * visits.T[:p]
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            jumps = np.column_stack([rates, exits]) * visits.T[:p]
         jumps[np.arange(p), np.arange(p)] = 0.0
         jumps[:, p] += ends
         if not (np.isfinite(value) and np.isfinite(jumps).all() and np.isfinite(starts).all()):
