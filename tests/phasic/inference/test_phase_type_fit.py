@@ -288,7 +288,7 @@ def test_bad_input_is_refused_by_name():
 
 
 def test_ctrl_c_returns_what_there_is(monkeypatch, mixture):
-    from phasic.inference import phase_type_fit
+    from phasic.inference import searches
 
     steps = []
 
@@ -298,7 +298,7 @@ def test_ctrl_c_returns_what_there_is(monkeypatch, mixture):
             raise KeyboardInterrupt
         return algorithm.climb(*arguments, **options)
 
-    monkeypatch.setattr(phase_type_fit, "climb", stop)
+    monkeypatch.setattr(searches, "climb", stop)
     found = fit_phase_type(mixture, 2)
     assert found.message == "interrupted"
     assert not found.success
