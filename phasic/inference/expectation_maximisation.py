@@ -63,8 +63,8 @@ def climb(
     """Go on by at most about `n_steps`, or until the log-likelihood gains less than `tolerance` twice.
 
     A step of the algorithm [1]_ [2]_ never lowers the likelihood, and can be very short. Two steps show where
-    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain. `show` is told
-    after each.
+    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain. `show` is
+    told after each.
 
     References
     ----------

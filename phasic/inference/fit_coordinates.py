@@ -50,9 +50,15 @@ class Coordinates:
         self._n_groups = int(shape.groups.max()) + 1
         self._place = np.zeros(self._n_groups, np.int64)
         self._place[shape.groups[there][::-1]] = np.flatnonzero(there)[::-1]  # the first of each group
+        # Rows with the same rates are one; the first of them speaks for all.
+        self._leader = np.array(
+            [int((shape.groups == row.max()).any(axis=1).argmax()) for row in shape.groups]
+        )
         self._numbers = self.numbers(at)
         counts = self._counts(found)
-        self._shares = [share for rows in self._sums() if (share := self._chosen(rows, counts)) is not None]
+        self._shares = [
+            share for places in self._sums() if (share := self._chosen(places, counts)) is not None
+        ]
         self._rates = np.zeros(0, np.int64)
         if not shape.discrete:
             rates = np.arange(self._p + 1, self._p + 1 + self._n_groups)
@@ -70,21 +76,20 @@ class Coordinates:
         """Return how often each number was made use of; all rows of a group together."""
         there = self._shape.groups >= 0
         jumps = np.bincount(self._shape.groups[there], found.jumps[there], self._n_groups)
-        stay = found.times - found.jumps.sum(axis=1) if self._shape.discrete else np.zeros(0)
+        stay = np.zeros(0)
+        if self._shape.discrete:
+            stay = np.bincount(self._leader, found.times - found.jumps.sum(axis=1), self._p)
         return np.concatenate([found.starts, jumps, stay])
 
     def _sums(self) -> list[Whole]:
-        """Return which numbers sum to one."""
-        first, p = self._p + 1, self._p
+        """Return which numbers sum to one: alpha, and of a discrete distribution each row."""
+        first, groups = self._p + 1, self._shape.groups
         sums = [np.arange(first)]
         if self._shape.discrete:
-            seen: set[int] = set()
-            for row, groups in enumerate(self._shape.groups):
-                mine = [int(group) for group in groups if group >= 0]
-                if not seen.intersection(mine):  # rows of one group are one and the same
-                    sums.append(np.array([*(first + g for g in mine), first + self._n_groups + row]))
-                seen.update(mine)
-        return [rows for rows in sums if p]
+            for row in np.unique(self._leader):
+                stay = first + self._n_groups + row
+                sums.append(np.append(first + groups[row][groups[row] >= 0], stay))
+        return sums
 
     def _chosen(self, places: Whole, counts: Floats) -> _Shares | None:
         free = places[(counts[places] > _HELD) & (self._numbers[places] > 0.0)]
@@ -106,10 +111,9 @@ class Coordinates:
         return self._shape.phases(numbers[: p + 1], numbers[p + 1 : p + 1 + self._n_groups])
 
     def slopes(self, found: Statistics, x: Floats) -> Floats:
-        """Return the derivatives of the log-likelihood at x, by Fisher's identity: what was less what
-        was to be expected."""
+        """Return the derivatives of the log-likelihood at x: what was, less what was to be expected."""
         numbers = self.numbers(self.phases(x))
-        counts = self._grouped(found)
+        counts = self._counts(found)
         parts = []
         for share in self._shares:
             of = counts[share.places]
@@ -120,18 +124,6 @@ class Coordinates:
         rates = self._rates
         parts.append(counts[rates] - numbers[rates] * times[rates - self._p - 1])
         return np.concatenate(parts)
-
-    def _grouped(self, found: Statistics) -> Floats:
-        """Return counts in which staying, in rows that are one and the same, is taken together."""
-        counts = self._counts(found)
-        if self._shape.discrete:
-            first = self._p + 1 + self._n_groups
-            for groups in self._shape.groups.T:
-                for group in np.unique(groups[groups >= 0]):
-                    rows = np.flatnonzero((self._shape.groups == group).any(axis=1))
-                    if rows.size > 1:
-                        counts[first + rows[0]] = (found.times - found.jumps.sum(axis=1))[rows].sum()
-        return counts
 
 
 class Bend(NamedTuple):
@@ -194,7 +186,5 @@ def bend(schedule: AnySchedule, coordinates: Coordinates) -> Bend:
 
 def differences(function: Callable[[Floats], Floats], x: Floats) -> Floats:
     """Return derivatives by central differences, float64[k, d]."""
-    columns = [
-        (function(x + step) - function(x - step)) / (2.0 * _STEP) for step in _STEP * np.eye(x.size)
-    ]
+    columns = [(function(x + step) - function(x - step)) / (2.0 * _STEP) for step in _STEP * np.eye(x.size)]
     return np.array(columns, np.float64).reshape(x.size, -1).T

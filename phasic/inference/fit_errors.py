@@ -1,9 +1,9 @@
-"""How exact a fitted distribution is: errors and intervals of functions of it, and by refits to resampled data."""
+"""How exact a fitted distribution is: errors and intervals of functions of it, and refits to other data."""
 
 from __future__ import annotations
 
 from abc import ABC
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -73,9 +73,7 @@ class FitErrors(ABC):
     _shape: Structure
     _phases: Phases
 
-    def estimate(
-        self, function: Callable[[Graph], Any], level: float = 0.95, scale: str = "log"
-    ) -> Estimate:
+    def estimate(self, function: Callable[[Graph], Any], level: float = 0.95, scale: str = "log") -> Estimate:
         """Return a function of the distribution with its standard error and a confidence interval.
 
         By the delta method, from the observed information [1]_. Rates of phase-type distributions are not
@@ -164,7 +162,7 @@ class FitErrors(ABC):
         data = [self._again(random, resample) for _ in range(n)]
         many = [self._shape] * n, [self._phases] * n
         seen, weights = [each[0] for each in data], [each[1] for each in data]
-        found = map(_refitted, seen, weights, *many)
+        found: Iterable[Phases | None] = map(_refitted, seen, weights, *many)
         if executor is not None:
             found = executor.map(_refitted, seen, weights, *many, chunksize=max(1, n // 64))
         value = np.asarray(function(self.graph), np.float64)

@@ -78,7 +78,7 @@ class FitPictures(ABC):
     discrete: bool
 
     def plot_density(self, bins: int | str = "auto", ax: Any = None, save_path: str | None = None) -> Any:
-        """Return a figure of the density, or of probabilities of numbers of steps, over a histogram of the data.
+        """Return a figure of the density, or of probabilities of steps, over a histogram of the data.
 
         Raises
         ------

@@ -14,7 +14,7 @@ def shown(
 ) -> Iterator[Callable[[int, float], None] | None]:
     """Lend a function of step and log-density that moves a bar of tqdm; None where there is none.
 
-    Where nobody knows how many steps there will be, `n_steps` is None.
+    Where nobody knows how many steps there will be, `n_steps` is None, and the bar waits for a second.
     """
     try:
         if not (wanted and is_watched()):
@@ -23,7 +23,8 @@ def shown(
     except ImportError:
         yield None
         return
-    with tqdm(total=n_steps, desc=what, unit=" steps", dynamic_ncols=True, leave=False) as bar:
+    wait = 1.0 if n_steps is None else 0.0
+    with tqdm(total=n_steps, desc=what, unit=" steps", dynamic_ncols=True, leave=False, delay=wait) as bar:
 
         def show(step: int, log_density: float) -> None:
             bar.set_postfix_str(f"{value} {log_density:.6g}", refresh=False)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from concurrent.futures import Executor
 from dataclasses import dataclass, field
-from typing import Any
 
 import numpy as np
 
@@ -37,7 +36,7 @@ class Search:
     executor : Executor, optional
         On which searches run beside each other; what they find is the same.
     show : callable, optional
-        Told the number of steps made so far and the highest log-likelihood.
+        Told the number of steps made so far (with an executor, of searches that went on) and the highest log-likelihood.
     ways : list of (Structure, Climb)
         What was found, the best first.
     """
@@ -53,17 +52,17 @@ class Search:
 
     def run(self, begin: list[tuple[Structure, Phases]]) -> None:
         """Set `ways`, from these places."""
-        first = min(_STEPS[0], self.max_steps - 1)
-        found = self._each(_begun, [shape for shape, _ in begin], [at for _, at in begin], first)
-        for (shape, _), way in zip(begin, found, strict=True):
-            if way is not None:
-                self.ways.append((shape, way))
+        if self.executor is None:
+            found = [start(self.schedule, at) for _, at in begin]
+        else:
+            found = list(self.executor.map(start, [self.schedule] * len(begin), [at for _, at in begin]))
+        self.ways = [(shape, way) for (shape, _), way in zip(begin, found, strict=True) if way is not None]
         if not self.ways:
             raise ImpossibleError(
                 "some observation is so far out that every start takes it for impossible; leave out the "
                 "largest, or allow more phases"
             )
-        self._sort()
+        self._go_on(list(range(len(self.ways))), _STEPS[0])
         of_each = {id(shape): place for place, (shape, _) in reversed(list(enumerate(self.ways)))}
         self._go_on(sorted({*range(min(_BEST, len(self.ways))), *of_each.values()}), _STEPS[1])
         self._go_on(list(range(_BEST if len(self.shapes) > 1 else 1)), self.max_steps)
@@ -78,57 +77,24 @@ class Search:
 
     def _go_on(self, places: list[int], n_steps: int) -> None:
         left = [place for place in places if place < len(self.ways) and not self.ways[place][1].has_converged]
-        shapes, ways = [self.ways[place][0] for place in left], [self.ways[place][1] for place in left]
-        steps = [min(n_steps, self.max_steps - way.n_steps) for way in ways]
-        # In one process a way moves itself, and an interruption loses nothing.
-        for place, way in zip(left, self._each(_went_on, shapes, ways, steps), strict=True):
-            self.ways[place] = (self.ways[place][0], way)
-        self._sort()
-
-    def _each(
-        self,
-        function: Callable[..., Any],
-        shapes: list[Structure],
-        places: Iterable[object],
-        n_steps: int | list[int],
-    ) -> Iterable[Any]:
-        steps = n_steps if isinstance(n_steps, list) else [n_steps] * len(shapes)
         tasks = [
-            (self.schedule, shape, place, many, self.tolerance)
-            for shape, place, many in zip(shapes, places, steps, strict=True)
+            (self.schedule, shape, way, min(n_steps, self.max_steps - way.n_steps), self.tolerance)
+            for shape, way in (self.ways[place] for place in left)
         ]
         if self.executor is None:
-            return (function(*task, show=self._told) for task in tasks)
-        return self.executor.map(function, *zip(*tasks, strict=True)) if tasks else []
+            for task in tasks:  # a way moves itself, and an interruption loses nothing
+                climb(*task, show=self._told)
+        elif tasks:
+            for place, way in zip(left, self.executor.map(climb, *zip(*tasks, strict=True)), strict=True):
+                self.ways[place] = (self.ways[place][0], way)
+                self._told(way)
+        self._sort()
 
     def _told(self, way: Climb) -> None:
         self._n_shown += 1
         if self.show is not None:
             highest = max([way.log_likelihood, *(each.log_likelihood for _, each in self.ways)])
             self.show(self._n_shown, highest)
-
-
-def _begun(
-    schedule: AnySchedule,
-    shape: Structure,
-    at: Phases,
-    n_steps: int,
-    tolerance: float,
-    show: Callable[[Climb], None] | None = None,
-) -> Climb | None:
-    way = start(schedule, at)
-    return None if way is None else climb(schedule, shape, way, n_steps, tolerance, show=show)
-
-
-def _went_on(
-    schedule: AnySchedule,
-    shape: Structure,
-    way: Climb,
-    n_steps: int,
-    tolerance: float,
-    show: Callable[[Climb], None] | None = None,
-) -> Climb:
-    return climb(schedule, shape, way, n_steps, tolerance, show=show) if n_steps > 0 else way
 
 
 def starts(

@@ -53,8 +53,8 @@ class StepSchedule:
                 f"or leave out discrete=True: so many small steps are as good as time"
             )
 
-        def counted(values: Floats, chosen: Floats) -> Floats:
-            return np.bincount(values.astype(np.int64), chosen, last + 1).astype(np.float64)
+        def counted(values: Floats, often: Floats) -> Floats:
+            return np.bincount(values.astype(np.int64), often, last + 1).astype(np.float64)
 
         self._exact = counted(high[exact], times[exact])
         self._later = counted(low[right], times[right])
@@ -66,11 +66,11 @@ class StepSchedule:
                 np.column_stack([np.ones(hidden.sum()), entry[hidden], np.ones(hidden.sum()), entry[hidden]]),
             ]
         )
-        each, place = np.unique(rows, axis=0, return_inverse=True)
+        each, at_row = np.unique(rows, axis=0, return_inverse=True)
         self._first, self._last, self._until = (each[:, k].astype(np.int64) for k in (0, 1, 3))
         self._with_zero = each[:, 2] > 0.0
         both = np.concatenate([times[between], times[hidden]])
-        self._within = np.bincount(place.ravel(), both, len(each)).astype(np.float64)
+        self._within = np.bincount(at_row.ravel(), both, len(each)).astype(np.float64)
 
     def statistics(self, alpha: Floats, rates: Floats, exits: Floats) -> Statistics | None:
         """Return what paths are expected to have done; None where an observation is impossible.

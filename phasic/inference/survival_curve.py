@@ -75,8 +75,8 @@ def turnbull(seen: Observations, weights: Floats | None = None) -> Turnbull:
     [0.666667, 0.0]
     """
     often = np.ones(len(seen)) if weights is None else weights
-    # Ends of intervals in order: at each time, what is known begins, then what holds it ends, and then what is
-    # later begins. Who was seen from some time on says nothing of before.
+    # Ends of intervals in order: at each time, what is known begins, then what holds it ends, and then what
+    # is later begins. Who was seen from some time on says nothing of before.
     low = np.where(seen.exact, seen.low, np.maximum(seen.low, seen.entry))
     pairs = [
         np.column_stack([low, np.where(seen.exact, 0.0, 2.0)]),

@@ -1,6 +1,6 @@
 """Kernels that say what paths of a discrete chain were like, given after how many steps they ended.
 
-Forwards and backwards along the steps [1]_; every number is a sum of products of numbers that are not negative.
+Forwards and backwards along the steps [1]_; everything is a sum of products of numbers that are not negative.
 
 .. [1] L. R. Rabiner, Proc. IEEE 77 (1989).
 """

@@ -1,4 +1,4 @@
-"""Expectation maximisation for numbers of steps: against enumerated paths, closed forms and dense matrices."""
+"""Expectation maximisation for numbers of steps: against all paths, closed forms and dense matrices."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from phasic.inference.structures import Phases
 INF = np.inf
 NAMES = ["general", "coxian", "hypoexponential", "hyperexponential", "erlang"]
 
-# Every kind of observation: exact, repeated, right, interval, left, from zero, truncated (at zero too), zero itself.
+# Every kind of observation: exact, repeated, right, interval, left, from zero, truncated, zero itself.
 MIXED = Observations(
     [3, 1, 1, 5, 2, 4, -INF, 0, 3, 0, 2.5],
     [3, 1, 1, INF, 4, INF, 3, 2, 9, 0, 4.5],

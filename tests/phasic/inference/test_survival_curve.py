@@ -55,7 +55,9 @@ def test_it_is_as_likely_as_that_of_lifelines():
     high[::7] = INF
     found = turnbull(Observations(low, high))
     shares, places = npmle.npmle(low, high, tol=1e-9)[:2]
-    theirs = np.array([shares[[low[i] <= at.left and at.right <= high[i] for at in places]].sum() for i in range(40)])
+    theirs = np.array(
+        [shares[[low[i] <= at.left and at.right <= high[i] for at in places]].sum() for i in range(40)]
+    )
     mine = -np.diff(np.append(1.0, found.survival))
     ours = np.array([mine[(low[i] <= found.begin) & (found.end <= high[i])].sum() for i in range(40)])
     assert np.log(ours).sum() >= np.log(theirs).sum() - 1e-5
