@@ -51,14 +51,12 @@ class Coordinates:
         self._place = np.zeros(self._n_groups, np.int64)
         self._place[shape.groups[there][::-1]] = np.flatnonzero(there)[::-1]  # the first of each group
         # Rows with the same rates are one; the first of them speaks for all.
-        self._leader = np.array(
-            [int((shape.groups == row.max()).any(axis=1).argmax()) for row in shape.groups]
-        )
+        largest = shape.groups.max(axis=1)
+        self._leader = np.array([int((shape.groups == k).any(axis=1).argmax()) for k in largest])
         self._numbers = self.numbers(at)
         counts = self._counts(found)
-        self._shares = [
-            share for places in self._sums() if (share := self._chosen(places, counts)) is not None
-        ]
+        chosen = [self._chosen(places, counts) for places in self._sums()]
+        self._shares = [share for share in chosen if share is not None]
         self._rates = np.zeros(0, np.int64)
         if not shape.discrete:
             rates = np.arange(self._p + 1, self._p + 1 + self._n_groups)
@@ -76,9 +74,10 @@ class Coordinates:
         """Return how often each number was made use of; all rows of a group together."""
         there = self._shape.groups >= 0
         jumps = np.bincount(self._shape.groups[there], found.jumps[there], self._n_groups)
-        stay = np.zeros(0)
+        stay: Floats = np.zeros(0)
         if self._shape.discrete:
-            stay = np.bincount(self._leader, found.times - found.jumps.sum(axis=1), self._p)
+            left = found.times - found.jumps.sum(axis=1)
+            stay = np.bincount(self._leader, left, self._p).astype(np.float64)
         return np.concatenate([found.starts, jumps, stay])
 
     def _sums(self) -> list[Whole]:

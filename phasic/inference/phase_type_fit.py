@@ -148,7 +148,7 @@ def fit_phase_type(
         structure=shape.name,
         log_likelihood=way.log_likelihood + shift,
         n_parameters=shape.n_parameters + (schedule.n_zero > 0),
-        n_observations=len(seen) if often is None else float(often.sum()),
+        n_observations=_whole_if_it_is(len(seen) if often is None else float(often.sum())),
         n_steps=way.n_steps,
         success=message == "converged",
         message=message,
@@ -237,6 +237,10 @@ def _weighted(seen: Observations, weights: ArrayLike | None) -> tuple[Observatio
         )
     made = often > 0.0
     return Observations(seen.low[made], seen.high[made], seen.entry[made]), often[made]
+
+
+def _whole_if_it_is(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _structures(structure: str | ArrayLike, phases: int | Sequence[int]) -> list[Structure]:

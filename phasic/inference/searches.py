@@ -36,7 +36,7 @@ class Search:
     executor : Executor, optional
         On which searches run beside each other; what they find is the same.
     show : callable, optional
-        Told the number of steps made so far (with an executor, of searches that went on) and the highest log-likelihood.
+        Told how many steps there were, or with an executor searches, and the highest log-likelihood.
     ways : list of (Structure, Climb)
         What was found, the best first.
     """
