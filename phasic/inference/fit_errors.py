@@ -260,6 +260,8 @@ def _refitted(seen: Observations, weights: Floats | None, shape: Structure, at: 
         seen = Observations(seen.low[made], seen.high[made], seen.entry[made])
         weights = weights[made]
     unit = _unit(seen, weights, shape.discrete)
+    if not unit > 0.0:
+        return None
     try:
         schedule = _schedule(seen, weights, shape.discrete, unit)
     except GraphError:  # every drawn observation is censored

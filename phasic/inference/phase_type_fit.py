@@ -80,7 +80,8 @@ def fit_phase_type(
     seed : int, optional
         Of where searches start; None for others each time.
     weights : float64[n], optional
-        How often each time was observed: counts of grouped data, or sampling weights.
+        How often each time was observed, such as counts of grouped data. Criteria and errors take them for
+        counts, so weights for another reason should sum to the number of observations.
     discrete : bool
         Whether times are numbers of steps. Each phase then is left with a probability in each step, and the
         structures are the same: "erlang" is negative binomial, "hyperexponential" a mixture of geometrics.

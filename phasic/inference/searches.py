@@ -59,7 +59,9 @@ class Search:
         self.ways = [(shape, way) for (shape, _), way in zip(begin, found, strict=True) if way is not None]
         if not self.ways:
             raise ImpossibleError(
-                "some observation is so far out that every start takes it for impossible; leave out the "
+                "some number of steps cannot be: fewer than there are phases in a row; allow fewer phases"
+                if self.shapes[0].discrete
+                else "some observation is so far out that every start takes it for impossible; leave out the "
                 "largest, or allow more phases"
             )
         self._go_on(list(range(len(self.ways))), _STEPS[0])

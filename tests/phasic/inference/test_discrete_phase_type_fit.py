@@ -208,7 +208,7 @@ def test_bad_input_is_refused_by_name():
         fit_phase_type(Observations([1.2], [1.8]), 1, discrete=True)
     with pytest.raises(GraphError, match="leave out discrete=True"):
         fit_phase_type([1.0, 1e9], 1, discrete=True)
-    with pytest.raises(GraphError, match="or allow more phases"):
+    with pytest.raises(GraphError, match="allow fewer phases"):
         fit_phase_type([1, 2], 3, "erlang", discrete=True)
     with pytest.raises(GraphError, match="every observation is censored"):
         fit_phase_type([1, 2], 1, censored=[True, True], discrete=True)
