@@ -25,7 +25,6 @@ class _Shares(NamedTuple):
     """Probabilities that sum to one: which numbers they are, the reference first."""
 
     places: Whole  # in the vector of all numbers
-    counts: Floats
     total: float  # what they sum to, those that are held left out
 
 
@@ -95,7 +94,7 @@ class Coordinates:
         if free.size < 2:
             return None
         free = free[np.argsort(-self._numbers[free], kind="stable")]
-        return _Shares(free, counts[free], float(self._numbers[free].sum()))
+        return _Shares(free, float(self._numbers[free].sum()))
 
     def phases(self, x: Floats) -> Phases:
         """Return the distribution at x."""
@@ -144,6 +143,8 @@ class Bend(NamedTuple):
 
         Infinite where a function moves in a direction in which the likelihood does not.
         """
+        if not np.isfinite(self.information).all():
+            return np.full(len(slopes), np.inf)
         values, vectors = np.linalg.eigh(self.information)
         flat = values <= max(_FLAT, 1e-9 * float(values.max(initial=0.0)))
         along = slopes @ vectors

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from phasic.graph import Graph
 
 _REFIT_STEPS = 300
+_ROUNDING = 1e-7  # of a difference, relative to the function: such slopes are none
 _MANY = ("general", "custom")  # different rates may give one distribution
 
 
@@ -221,7 +222,9 @@ class FitErrors(ABC):
         if coordinates.x.size == 0:
             return np.zeros(of_x(coordinates.x).size)
         top: Bend = bend(schedule, coordinates)
-        return top.spread(differences(of_x, top.x))
+        slopes = differences(of_x, top.x)
+        slopes[np.abs(slopes) < _ROUNDING * np.abs(of_x(top.x))[:, None]] = 0.0
+        return top.spread(slopes)
 
     def _again(self, random: np.random.Generator, resample: str) -> tuple[Observations, Floats | None]:
         """Return other observations of the kind that was seen."""
