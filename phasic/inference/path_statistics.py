@@ -13,6 +13,10 @@ from phasic.observations import Observations
 
 Whole = NDArray[np.int64]
 
+_MOST_JUMPS = (
+    1e10  # of the fastest state while observed: more have no digits left, and leaps find such places
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
@@ -85,12 +89,13 @@ class Schedule:
         wide = rows[:, 1] > 0.0  # nothing is hidden by what starts at zero
         each, at_row = np.unique(rows[wide], axis=0, return_inverse=True)
         both = np.concatenate([often[between], often[hidden]])[wide]
+        self._until_when = float(max(self._times[-1], each[:, 1].max(initial=0.0)))
         self._place, self._until = each[:, 0].astype(np.int64), each[:, 3].astype(np.int64)
         self._width, self._with_zero = each[:, 1].copy(), each[:, 2] > 0.0
         self._within = np.bincount(at_row.ravel(), both, len(each)).astype(np.float64)
 
     def statistics(self, alpha: Floats, rates: Floats, exits: Floats) -> Statistics | None:
-        """Return what paths are expected to have done; None where an observation is impossible.
+        """Return what paths should have done; None where that is impossible, or rates are absurd.
 
         Parameters
         ----------
@@ -102,6 +107,10 @@ class Schedule:
         from phasic.kernels.paths import add_paths
 
         p = exits.size
+        with np.errstate(over="ignore", invalid="ignore"):
+            fastest = float((rates.sum(axis=1) + exits).max())
+        if not fastest * self._until_when < _MOST_JUMPS:
+            return None
         starts, visits, ends = np.zeros(p + 1), np.zeros((p + 1, p + 1)), np.zeros(p)
         value = add_paths(
             alpha,

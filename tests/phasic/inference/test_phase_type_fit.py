@@ -118,6 +118,12 @@ def test_the_far_left_tail_of_a_long_row_keeps_its_digits():
     np.testing.assert_allclose(found.jumps.sum(), p, rtol=1e-12)
 
 
+def test_rates_too_fast_to_be_told_from_infinite_ones_are_refused():
+    """A leap can end there, where the likelihood would be rounding."""
+    phases = Phases(np.array([1.0, 0.0, 0.0]), np.array([[0.0, 1e22], [0.0, 0.0]]), np.array([1.0, 1e16]))
+    assert Schedule(Observations.of([1.0, 2.0])).statistics(*phases) is None
+
+
 def test_an_outlier_does_not_underflow():
     found = Schedule(Observations.of([1.0, 5000.0])).statistics(
         np.array([1.0, 0.0]), np.zeros((1, 1)), np.array([1.0])
