@@ -53,7 +53,8 @@ callback = with_ipv
 
 
 if TYPE_CHECKING:
-    from phasic.inference.phase_type_fit import PhaseTypeFit, fit_phase_type
+    from phasic.inference.fitted_phase_type import PhaseTypeFit
+    from phasic.inference.phase_type_fit import choose_phase_type, fit_phase_type
 
 
 def __getattr__(name: str) -> Any:
@@ -86,6 +87,7 @@ __all__ = [
     "VertexNotFoundError",
     "cache_info",
     "callback",
+    "choose_phase_type",
     "clear_caches",
     "clear_jax_cache",
     "clear_model_cache",

@@ -54,7 +54,8 @@ INFERENCE = {
 PACKAGE = {
     **INFERENCE,
     "GraphCache": "phasic.graph_cache",
-    "PhaseTypeFit": _PHASE_TYPE_FIT,
+    "PhaseTypeFit": "phasic.inference.fitted_phase_type",
+    "choose_phase_type": _PHASE_TYPE_FIT,
     "fit_phase_type": _PHASE_TYPE_FIT,
     "AnyProbabilityDistributionContext": _STEPPING,
     "DPHProbabilityDistributionContext": _STEPPING,

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from phasic.arrays import Floats
 from phasic.inference.path_statistics import Schedule, Statistics
+from phasic.inference.step_statistics import StepSchedule
 from phasic.inference.structures import Phases, Structure
+
+AnySchedule = Schedule | StepSchedule
 
 _FIRST_REACH = 4.0  # how many steps an extrapolation may stand for, in the beginning
 
@@ -41,19 +45,26 @@ class Climb:
         return self.found.log_likelihood
 
 
-def start(schedule: Schedule, phases: Phases) -> Climb | None:
+def start(schedule: AnySchedule, phases: Phases) -> Climb | None:
     """Return a way that starts here; None where an observation is impossible."""
     found = schedule.statistics(*phases)
     return None if found is None else Climb(phases, found, [found.log_likelihood])
 
 
 def climb(
-    schedule: Schedule, shape: Structure, way: Climb, n_steps: int, tolerance: float, leaps: bool = True
+    schedule: AnySchedule,
+    shape: Structure,
+    way: Climb,
+    n_steps: int,
+    tolerance: float,
+    leaps: bool = True,
+    show: Callable[[Climb], None] | None = None,
 ) -> Climb:
     """Go on by at most about `n_steps`, or until the log-likelihood gains less than `tolerance` twice.
 
     A step of the algorithm [1]_ [2]_ never lowers the likelihood, and can be very short. Two steps show where
-    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain.
+    they lead to; one tries to leap there [3]_, and takes the two steps where that does not gain. `show` is
+    told after each.
 
     References
     ----------
@@ -76,13 +87,15 @@ def climb(
         else:
             _leap(schedule, shape, way, (first, then), second)
         way.history.append(way.log_likelihood)
+        if show is not None:
+            show(way)
         small = small + 1 if way.log_likelihood - before < tolerance else 0
     way.has_converged = small >= 2
     return way
 
 
 def _leap(
-    schedule: Schedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
+    schedule: AnySchedule, shape: Structure, way: Climb, one: tuple[Phases, Statistics], second: Phases
 ) -> None:
     first, at_first = one
     target, length = _extrapolated(shape, way.phases, first, second, way.reach)
@@ -110,8 +123,9 @@ def _extrapolated(
     places[shape.groups[there]] = np.flatnonzero(there)
 
     def numbers(phases: Phases) -> Floats:
-        table = np.column_stack([phases.rates, phases.exits]).ravel()
-        return np.concatenate([phases.alpha, table[places]])
+        table = np.column_stack([phases.rates, phases.exits])
+        stay = np.maximum(1.0 - table.sum(axis=1), 0.0) if shape.discrete else np.zeros(0)
+        return np.concatenate([phases.alpha, table.ravel()[places], stay])
 
     x0, x1, x2 = numbers(start), numbers(first), numbers(second)
     moving = (x0 > 0.0) & (x1 > 0.0) & (x2 > 0.0)
@@ -125,5 +139,9 @@ def _extrapolated(
     if length == 1.0:
         return None, 1.0
     x2[moving] = np.exp(np.clip(x0 + 2.0 * length * step + length * length * bend, -700.0, 700.0))
-    alpha = x2[: start.alpha.size] / x2[: start.alpha.size].sum()
-    return shape.phases(alpha, x2[start.alpha.size :]), length
+    alpha, values, stay = np.split(x2, np.cumsum([start.alpha.size, places.size]))
+    if shape.discrete:
+        row = places // there.shape[1]
+        table = shape.phases(alpha, values)
+        values = values / (stay + table.rates.sum(axis=1) + table.exits)[row]
+    return shape.phases(alpha / alpha.sum(), values), length

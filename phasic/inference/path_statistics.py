@@ -13,6 +13,10 @@ from phasic.observations import Observations
 
 Whole = NDArray[np.int64]
 
+_MOST_JUMPS = (
+    1e10  # of the fastest state while observed: more have no digits left, and leaps find such places
+)
+
 
 @dataclass(frozen=True, eq=False)
 class Statistics:
@@ -26,7 +30,7 @@ class Statistics:
     jumps : float64[p, p + 1]
         Jumps from each state to each, the last column to absorption.
     times : float64[p]
-        Time spent in each state.
+        Time spent in each state; of a discrete chain, steps made from it.
     """
 
     log_likelihood: float
@@ -43,6 +47,8 @@ class Schedule:
     seen : Observations
     unit : float
         What a time of one is in here.
+    weights : float64[n], optional
+        How often each was observed.
 
     Attributes
     ----------
@@ -50,10 +56,11 @@ class Schedule:
         How many observations are exactly zero, and exactly known and not zero.
     """
 
-    def __init__(self, seen: Observations, unit: float = 1.0) -> None:
+    def __init__(self, seen: Observations, unit: float = 1.0, weights: Floats | None = None) -> None:
+        often = np.ones(len(seen)) if weights is None else weights
         low, high, entry = seen.low / unit, seen.high / unit, seen.entry / unit
         exact, zero = low == high, (low == high) & (high == 0.0)
-        self.n_zero, self.n_exact = float(zero.sum()), float((exact & ~zero).sum())
+        self.n_zero, self.n_exact = float(often[zero].sum()), float(often[exact & ~zero].sum())
         right = (high == np.inf) & (low > 0.0)
         between = ~exact & (high < np.inf)
         begin = np.where(between, np.maximum(low, 0.0), 0.0)
@@ -67,9 +74,9 @@ class Schedule:
         sizes = np.cumsum([1, (exact & ~zero).sum(), right.sum(), between.sum()])
         _, at_exact, at_right, at_begin, at_entry = np.split(place, sizes)
         k = self._times.size
-        self._exact = np.bincount(at_exact, minlength=k).astype(np.float64)
-        self._later = np.bincount(at_right, minlength=k).astype(np.float64)
-        self._entered = np.bincount(at_entry, minlength=k).astype(np.float64)
+        self._exact = np.bincount(at_exact, often[exact & ~zero], k).astype(np.float64)
+        self._later = np.bincount(at_right, often[right], k).astype(np.float64)
+        self._entered = np.bincount(at_entry, often[hidden], k).astype(np.float64)
         rows = np.stack(
             [
                 np.concatenate([at_begin, np.zeros(hidden.sum())]),
@@ -79,14 +86,16 @@ class Schedule:
             ],
             axis=1,
         )
-        rows = rows[rows[:, 1] > 0.0]  # nothing is hidden by what starts at zero
-        each, counts = np.unique(rows, axis=0, return_counts=True)
+        wide = rows[:, 1] > 0.0  # nothing is hidden by what starts at zero
+        each, at_row = np.unique(rows[wide], axis=0, return_inverse=True)
+        both = np.concatenate([often[between], often[hidden]])[wide]
+        self._until_when = float(max(self._times[-1], each[:, 1].max(initial=0.0)))
         self._place, self._until = each[:, 0].astype(np.int64), each[:, 3].astype(np.int64)
         self._width, self._with_zero = each[:, 1].copy(), each[:, 2] > 0.0
-        self._within = counts.astype(np.float64)
+        self._within = np.bincount(at_row.ravel(), both, len(each)).astype(np.float64)
 
     def statistics(self, alpha: Floats, rates: Floats, exits: Floats) -> Statistics | None:
-        """Return what paths are expected to have done; None where an observation is impossible.
+        """Return what paths should have done; None where that is impossible, or rates are absurd.
 
         Parameters
         ----------
@@ -98,6 +107,10 @@ class Schedule:
         from phasic.kernels.paths import add_paths
 
         p = exits.size
+        with np.errstate(over="ignore", invalid="ignore"):
+            fastest = float((rates.sum(axis=1) + exits).max())
+        if not fastest * self._until_when < _MOST_JUMPS:
+            return None
         starts, visits, ends = np.zeros(p + 1), np.zeros((p + 1, p + 1)), np.zeros(p)
         value = add_paths(
             alpha,
@@ -121,7 +134,8 @@ class Schedule:
                 return None
             value += self.n_zero * np.log(alpha[p])
             starts[p] += self.n_zero
-        jumps = np.column_stack([rates, exits]) * visits.T[:p]
+        with np.errstate(over="ignore", invalid="ignore"):  # looked at below
+            jumps = np.column_stack([rates, exits]) * visits.T[:p]
         jumps[np.arange(p), np.arange(p)] = 0.0
         jumps[:, p] += ends
         if not (np.isfinite(value) and np.isfinite(jumps).all() and np.isfinite(starts).all()):

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -14,92 +15,18 @@ from numpy.typing import ArrayLike
 from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError
 from phasic.inference import structures
-from phasic.inference.expectation_maximisation import Climb, climb, start
-from phasic.inference.fit_pictures import FitPictures
+from phasic.inference.expectation_maximisation import AnySchedule
+from phasic.inference.fitted_phase_type import PhaseTypeFit, graph_of, matrix
 from phasic.inference.path_statistics import Schedule
+from phasic.inference.progress import shown
+from phasic.inference.searches import ImpossibleError, Search, Show, starts
+from phasic.inference.step_statistics import StepSchedule
 from phasic.inference.structures import Phases, Structure
 from phasic.observations import Observations
 
-if TYPE_CHECKING:
-    from phasic.graph import Graph
-
 _LOG = logging.getLogger("phasic")
-_STEPS = (20, 100)  # of all starts, and of the best of each structure, before the best go on to the end
-_BEST = 3
 _STARTS, _FEW_STARTS = 10, 5  # of each structure, and where there are more than ten of them
 _WIDTH = 1.5  # of logarithms of rates at the start, to either side, at least
-
-
-@dataclass(frozen=True, eq=False)
-class PhaseTypeFit(FitPictures):
-    """A phase-type distribution of highest likelihood, as far as several searches found it.
-
-    Attributes
-    ----------
-    graph : Graph
-        The distribution, for every other question: ``graph.pdf(t)``, ``graph.quantile(0.5)``, ...
-    alpha : float64[p]
-        Initial probabilities.
-    S : float64[p, p]
-        Sub-intensity matrix.
-    exits : float64[p]
-        Exit rates.
-    zero : float
-        The probability of an absorption time of zero.
-    structure : str
-    log_likelihood, aic, bic : float
-    n_parameters : int
-        Numbers that tell distributions of this structure apart. A general or Coxian distribution of p phases
-        has 2 p - 1 of them, though a general one is written with many more.
-    n_observations : int
-    n_steps : int
-        Steps of the best search.
-    success : bool
-        Whether it came to where the likelihood no longer grows.
-    message : str
-    history : float64[k]
-        Log-likelihoods on its way, never falling.
-    starts : float64[r]
-        What each search came to; those that were given up early lie lower than they might.
-    observations : Observations
-    """
-
-    graph: Graph
-    alpha: Floats
-    S: Floats
-    exits: Floats
-    zero: float
-    structure: str
-    log_likelihood: float
-    n_parameters: int
-    n_observations: int
-    n_steps: int
-    success: bool
-    message: str
-    history: Floats
-    starts: Floats
-    observations: Observations
-
-    @property
-    def n_phases(self) -> int:
-        """Number of states."""
-        return int(self.alpha.size)
-
-    @property
-    def aic(self) -> float:
-        """Akaike's criterion: less is better."""
-        return 2.0 * self.n_parameters - 2.0 * self.log_likelihood
-
-    @property
-    def bic(self) -> float:
-        """The Bayesian criterion: less is better."""
-        return self.n_parameters * math.log(self.n_observations) - 2.0 * self.log_likelihood
-
-    def __repr__(self) -> str:
-        return (
-            f"<PhaseTypeFit {self.structure}, {self.n_phases} phases, "
-            f"log-likelihood {self.log_likelihood:.6g}>"
-        )
 
 
 def fit_phase_type(
@@ -112,11 +39,16 @@ def fit_phase_type(
     max_steps: int = 5000,
     tolerance: float = 1e-6,
     seed: int | None = 0,
+    weights: ArrayLike | None = None,
+    discrete: bool = False,
+    executor: Executor | None = None,
+    progress: bool = True,
 ) -> PhaseTypeFit:
     """Return the phase-type distribution of a structure under which observations are most probable.
 
     By expectation maximisation [1]_, also for observations that are known by an interval only [2]_ or
     truncated. The likelihood has many peaks, so searches start from several places, and the best go on.
+    Ctrl-C ends them, and the best distribution so far comes back.
 
     Parameters
     ----------
@@ -147,6 +79,16 @@ def fit_phase_type(
         A search ends where the log-likelihood gains less in a step.
     seed : int, optional
         Of where searches start; None for others each time.
+    weights : float64[n], optional
+        How often each time was observed, such as counts of grouped data. Criteria and errors take them for
+        counts, so weights for another reason should sum to the number of observations.
+    discrete : bool
+        Whether times are numbers of steps. Each phase then is left with a probability in each step, and the
+        structures are the same: "erlang" is negative binomial, "hyperexponential" a mixture of geometrics.
+    executor : concurrent.futures.Executor, optional
+        To run searches beside each other; the answer is the same.
+    progress : bool
+        Whether to show a bar where somebody can see it.
 
     Raises
     ------
@@ -166,20 +108,29 @@ def fit_phase_type(
     >>> found = fit_phase_type([0.5, 1.0, 1.5, 2.0], phases=2, structure="erlang")
     >>> found.exits.round(6).tolist(), round(found.graph.expectation(), 6)
     ([0.0, 1.6], 1.25)
+    >>> found = fit_phase_type([1, 2, 2, 5], phases=1, discrete=True)
+    >>> found.exits.round(6).tolist()
+    [0.4]
     """
     for name, value in (("max_steps", max_steps), ("n_starts", 1 if n_starts is None else n_starts)):
         if not isinstance(value, int | np.integer) or value < 1:
             raise OptionError(f"{name} is {value!r}; pass a whole number of at least 1")
-    shapes = _structures(structure, phases)
-    seen = Observations.of(observed_data, censored, truncated)
-    unit = float(seen.typical().mean())
-    if not unit > 0.0:
+    shapes = [replace(shape, discrete=bool(discrete)) for shape in _structures(structure, phases)]
+    seen, often = _weighted(Observations.of(observed_data, censored, truncated), weights)
+    mean = float(np.average(seen.typical(), weights=often))
+    if not mean > 0.0:
         raise GraphError("every observation is zero, so there is no rate to fit")
-    schedule = Schedule(seen, unit)
+    unit = 1.0 if discrete else mean
+    schedule: AnySchedule = StepSchedule(seen, often) if discrete else Schedule(seen, unit, often)
+    shift = -schedule.n_exact * math.log(unit)
     count = n_starts or (_STARTS if len(shapes) <= 10 else _FEW_STARTS)
-    search = _Search(schedule, shapes, count, max_steps, tolerance, np.random.default_rng(seed), _width(seen))
+    zero = schedule.n_zero / max(1.0, schedule.n_zero + schedule.n_exact)
+    begin = starts(shapes, count, zero, _width(seen), mean / unit, np.random.default_rng(seed))
+    search = Search(schedule, shapes, max_steps, tolerance, executor)
     try:
-        search.run()
+        with shown(progress, None, "fit_phase_type", "log-likelihood") as show:
+            search.show = None if show is None else _shifted(show, shift)
+            search.run(begin)
         message = "converged" if search.best()[1].has_converged else f"{max_steps} steps were not enough"
     except KeyboardInterrupt:
         if not search.ways:
@@ -187,27 +138,110 @@ def fit_phase_type(
         message = "interrupted"
         _LOG.warning("interrupted; the distribution is the best that was reached")
     shape, way = search.best()
-    shift = -schedule.n_exact * math.log(unit)
     at = structures.canonical(way.phases) if shape.name == "coxian" else way.phases
     at = Phases(at.alpha, at.rates / unit, at.exits / unit)
-    S = at.rates - np.diag(at.rates.sum(axis=1) + at.exits)
     return PhaseTypeFit(
-        graph=_graph(at, S),
+        graph=graph_of(at, shape.discrete),
         alpha=at.alpha[:-1],
-        S=S,
+        S=matrix(at, shape.discrete),
         exits=at.exits,
         zero=float(at.alpha[-1]),
         structure=shape.name,
         log_likelihood=way.log_likelihood + shift,
         n_parameters=shape.n_parameters + (schedule.n_zero > 0),
-        n_observations=len(seen),
+        n_observations=_whole_if_it_is(len(seen) if often is None else float(often.sum())),
         n_steps=way.n_steps,
         success=message == "converged",
         message=message,
         history=np.array(way.history) + shift,
         starts=np.array([each.log_likelihood for _, each in search.ways]) + shift,
         observations=seen,
+        weights=often,
+        discrete=shape.discrete,
+        _shape=shape,
+        _phases=at,
     )
+
+
+def choose_phase_type(
+    observed_data: Any,
+    phases: Iterable[int] = range(1, 6),
+    structures: Sequence[str] = ("coxian", "hypererlang"),
+    criterion: str = "bic",
+    **options: Any,
+) -> list[PhaseTypeFit]:
+    """Return fits of several structures and numbers of phases, the best by a criterion first.
+
+    Parameters
+    ----------
+    observed_data : array_like, scipy.stats.CensoredData or Observations
+        Times.
+    phases : iterable of int
+        Numbers of phases to try.
+    structures : sequence of str
+        Structures to try. Two fits that are one distribution, as each structure is with one phase, are both
+        in the list.
+    criterion : {"bic", "aic"}
+        What has to be small.
+    **options
+        Of `fit_phase_type`: `censored`, `weights`, `discrete`, `executor`, ...
+
+    Raises
+    ------
+    GraphError, OptionError
+        As `fit_phase_type`; a structure that makes some observation impossible, as more phases in a row than
+        there were steps, is left out, unless every one does.
+
+    Examples
+    --------
+    >>> from phasic import choose_phase_type
+    >>> fits = choose_phase_type([1.0, 1.1, 0.9, 1.2, 0.8], range(1, 4), ["erlang"])
+    >>> [fit.n_phases for fit in fits]
+    [3, 2, 1]
+    """
+    if criterion not in ("bic", "aic"):
+        raise OptionError(f"criterion is {criterion!r}; choose bic or aic")
+    names, numbers = [structures] if isinstance(structures, str) else list(structures), list(phases)
+    if not names or not numbers:
+        raise OptionError("there is nothing to choose from; pass numbers of phases and names of structures")
+    found, refused = [], None
+    for name in names:
+        for number in numbers:
+            try:
+                fit = fit_phase_type(observed_data, number, name, **options)
+            except ImpossibleError as error:
+                refused = error
+                continue
+            found.append(fit)
+            if fit.message == "interrupted":
+                return sorted(found, key=lambda fit: float(getattr(fit, criterion)))
+    if not found and refused is not None:
+        raise refused
+    return sorted(found, key=lambda fit: float(getattr(fit, criterion)))
+
+
+def _shifted(show: Show, shift: float) -> Show:
+    return lambda step, value: show(step, value + shift)
+
+
+def _weighted(seen: Observations, weights: ArrayLike | None) -> tuple[Observations, Floats | None]:
+    """Return observations that were made, and how often; None for once each."""
+    if weights is None:
+        return seen, None
+    try:
+        often = np.array(weights, dtype=np.float64)
+    except (TypeError, ValueError):
+        raise OptionError(f"weights are {weights!r}; pass a number for each observation") from None
+    if often.shape != (len(seen),) or not (np.isfinite(often) & (often >= 0.0)).all() or not often.any():
+        raise OptionError(
+            f"weights have shape {often.shape}; pass {len(seen)} finite numbers >= 0, not all of them 0"
+        )
+    made = often > 0.0
+    return Observations(seen.low[made], seen.high[made], seen.entry[made]), often[made]
+
+
+def _whole_if_it_is(number: float) -> float:
+    return int(number) if number == int(number) else number
 
 
 def _structures(structure: str | ArrayLike, phases: int | Sequence[int]) -> list[Structure]:
@@ -227,76 +261,3 @@ def _width(seen: Observations) -> float:
     typical = seen.typical()
     low, high = np.quantile(np.log(typical[typical > 0.0]), [0.05, 0.95])
     return max(_WIDTH, 0.6 * float(high - low))
-
-
-class _Search:
-    """Searches from several places, of which the better ones go on."""
-
-    def __init__(
-        self,
-        schedule: Schedule,
-        shapes: list[Structure],
-        n_starts: int,
-        max_steps: int,
-        tolerance: float,
-        generator: np.random.Generator,
-        width: float,
-    ) -> None:
-        self.ways: list[tuple[Structure, Climb]] = []
-        self._schedule, self._shapes, self._n_starts = schedule, shapes, n_starts
-        self._max_steps, self._tolerance = max_steps, tolerance
-        self._generator, self._width = generator, width
-
-    def run(self) -> None:
-        """Set `ways`, the best first."""
-        zero = self._schedule.n_zero / max(1.0, self._schedule.n_zero + self._schedule.n_exact)
-        for shape in self._shapes:
-            for _ in range(self._n_starts if shape.n_parameters > 1 else 1):
-                way = start(self._schedule, shape.random(self._generator, min(zero, 0.99), self._width))
-                if way is not None:
-                    self.ways.append((shape, way))
-                    self._go_on(shape, way, _STEPS[0])
-        if not self.ways:
-            raise GraphError(
-                "some observation is so far out that every start takes it for impossible; leave out the "
-                "largest, or allow more phases"
-            )
-        self._sort()
-        first = {id(shape): place for place, (shape, _) in reversed(list(enumerate(self.ways)))}
-        for place in sorted({*range(min(_BEST, len(self.ways))), *first.values()}):
-            shape, way = self.ways[place]
-            self._go_on(shape, way, _STEPS[1])
-        self._sort()
-        for shape, way in self.ways[:_BEST] if len(self._shapes) > 1 else self.ways[:1]:
-            self._go_on(shape, way, self._max_steps)
-        self._sort()
-
-    def _sort(self) -> None:
-        self.ways.sort(key=lambda pair: -pair[1].log_likelihood)
-
-    def _go_on(self, shape: Structure, way: Climb, n_steps: int) -> None:
-        left = min(n_steps, self._max_steps - way.n_steps)
-        if left > 0 and not way.has_converged:
-            climb(self._schedule, shape, way, left, self._tolerance)
-
-    def best(self) -> tuple[Structure, Climb]:
-        """Return the best so far."""
-        self._sort()
-        return self.ways[0]
-
-
-def _graph(at: Phases, S: Floats) -> Graph:
-    from phasic.graph import Graph
-
-    scale = max(1.0, float(at.alpha[:-1].sum()))  # a sum of one, but for rounding
-    graph = Graph.from_matrices(at.alpha[:-1] / scale, S, exits=at.exits)
-    if not at.alpha[-1] > 0.0:
-        return graph
-    arrays = graph.arrays
-    return Graph.from_arrays(
-        replace(
-            arrays,
-            start_targets=np.append(arrays.start_targets, arrays.n_vertices - 1),
-            start_weights=np.append(arrays.start_weights, at.alpha[-1]),
-        )
-    )

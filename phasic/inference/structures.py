@@ -24,7 +24,7 @@ class Phases(NamedTuple):
     rates : float64[p, p]
         Jump rates, with a diagonal of zeros.
     exits : float64[p]
-        Exit rates.
+        Exit rates. Of a discrete distribution these and `rates` are one-step probabilities.
     """
 
     alpha: Floats
@@ -51,12 +51,15 @@ class Structure:
     n_parameters : int
         How many numbers tell distributions of this structure apart: fewer than there are rates where
         different rates give one distribution.
+    discrete : bool
+        Whether rates are probabilities, of one step each; what is left is that of staying.
     """
 
     name: str
     starts: NDArray[np.bool_]
     groups: NDArray[np.int64]
     n_parameters: int
+    discrete: bool = False
 
     @property
     def n_phases(self) -> int:
@@ -68,8 +71,10 @@ class Structure:
         table = np.where(self.groups >= 0, values[self.groups], 0.0)
         return Phases(alpha, np.ascontiguousarray(table[:, :-1]), table[:, -1].copy())
 
-    def random(self, generator: np.random.Generator, zero: float = 0.0, width: float = 1.5) -> Phases:
-        """Return a distribution of mean one, with probability `zero` of an absorption time of zero.
+    def random(
+        self, generator: np.random.Generator, zero: float = 0.0, width: float = 1.5, mean: float = 1.0
+    ) -> Phases:
+        """Return a distribution of about this mean, with probability `zero` of an absorption time of zero.
 
         Logarithms of rates are up to `width` from their middle.
         """
@@ -77,8 +82,12 @@ class Structure:
         alpha *= (1.0 - zero) / alpha.sum()
         alpha[-1] = zero
         values = np.exp(generator.uniform(-width, width, int(self.groups.max()) + 1))
-        mean = self.phases(alpha, values).mean() / (1.0 - zero)
-        return self.phases(alpha, values * mean)
+        values *= self.phases(alpha, values).mean() / (1.0 - zero) / mean
+        found = self.phases(alpha, values)
+        if not self.discrete:
+            return found
+        stay = 1.0 + found.rates.sum(axis=1) + found.exits  # the first change, if it comes within the step
+        return Phases(alpha, found.rates / stay[:, None], found.exits / stay)
 
     def fitted(self, found: Statistics, before: Phases) -> Phases:
         """Return the distribution under which such paths are most probable.

@@ -33,3 +33,22 @@ def test_a_fit_is_as_likely_and_quicker(phases, structure):
     )
     assert ours.log_likelihood >= value - 1e-3
     assert mine < long
+
+
+def test_steps_cost_what_times_do():
+    """The same data as whole numbers, in seconds of the processor; nobody else fits these."""
+    random = np.random.default_rng(1)
+    steps = np.ceil(20.0 * np.concatenate([random.lognormal(0.0, 0.5, 120), random.gamma(9.0, 0.5, 80)]))
+    for discrete in (False, True):
+        fit_phase_type(steps, 3, n_starts=1, max_steps=3, discrete=discrete)  # kernels
+    for discrete in (False, True):
+        began = time.process_time()
+        found = fit_phase_type(steps, 3, discrete=discrete)
+        took = time.process_time() - began
+        began = time.process_time()
+        error = found.estimate(lambda graph: graph.expectation())
+        print(  # noqa: T201
+            f"\n{'steps' if discrete else 'times'}: log-likelihood {found.log_likelihood:.3f}, {took:.2f} s; "
+            f"mean {error.value:.2f} +- {error.std:.2f}, {time.process_time() - began:.3f} s"
+        )
+        assert found.success

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 
 import numpy as np
@@ -11,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import stats
 from scipy.linalg import expm
 
-from phasic import Observations, fit_phase_type
+from phasic import Observations, choose_phase_type, fit_phase_type
 from phasic.errors import GraphError, OptionError
 from phasic.inference import expectation_maximisation as algorithm
 from phasic.inference import structures
@@ -115,6 +116,12 @@ def test_the_far_left_tail_of_a_long_row_keeps_its_digits():
     np.testing.assert_allclose(found.log_likelihood, stats.gamma(p).logpdf(t), rtol=1e-13)
     np.testing.assert_allclose(found.times, t / p, rtol=1e-12)
     np.testing.assert_allclose(found.jumps.sum(), p, rtol=1e-12)
+
+
+def test_rates_too_fast_to_be_told_from_infinite_ones_are_refused():
+    """A leap can end there, where the likelihood would be rounding."""
+    phases = Phases(np.array([1.0, 0.0, 0.0]), np.array([[0.0, 1e22], [0.0, 0.0]]), np.array([1.0, 1e16]))
+    assert Schedule(Observations.of([1.0, 2.0])).statistics(*phases) is None
 
 
 def test_an_outlier_does_not_underflow():
@@ -288,7 +295,7 @@ def test_bad_input_is_refused_by_name():
 
 
 def test_ctrl_c_returns_what_there_is(monkeypatch, mixture):
-    from phasic.inference import phase_type_fit
+    from phasic.inference import searches
 
     steps = []
 
@@ -298,11 +305,106 @@ def test_ctrl_c_returns_what_there_is(monkeypatch, mixture):
             raise KeyboardInterrupt
         return algorithm.climb(*arguments, **options)
 
-    monkeypatch.setattr(phase_type_fit, "climb", stop)
+    monkeypatch.setattr(searches, "climb", stop)
     found = fit_phase_type(mixture, 2)
     assert found.message == "interrupted"
     assert not found.success
     assert np.isfinite(found.log_likelihood)
+
+
+def test_a_weight_is_how_often_a_time_was_observed(mixture):
+    """Grouped data: an interval and a count."""
+    counts, edges = np.histogram(mixture, np.linspace(0.0, 12.0, 25))
+    grouped = fit_phase_type(Observations(edges[:-1], edges[1:]), 2, weights=counts, tolerance=1e-9)
+    written = fit_phase_type(
+        Observations(np.repeat(edges[:-1], counts), np.repeat(edges[1:], counts)), 2, tolerance=1e-9
+    )
+    np.testing.assert_allclose(grouped.log_likelihood, written.log_likelihood, rtol=1e-8)
+    np.testing.assert_allclose(grouped.S, written.S, rtol=1e-2)
+    assert grouped.n_observations == written.n_observations == counts.sum()
+    assert grouped.bic == pytest.approx(written.bic)
+    one = fit_phase_type([1.0, 2.0, 0.0], 1, weights=[3, 1, 4])
+    np.testing.assert_allclose([one.exits[0], one.zero], [4.0 / 5.0, 0.5], rtol=1e-9)
+    late = Observations([1.0, 2.0], [1.0, INF], [0.5, 0.2])
+    two = fit_phase_type(late, 1, weights=[2.0, 1.0])
+    np.testing.assert_allclose(two.exits, 2.0 / (2 * 0.5 + 1.8), rtol=1e-3)
+    for bad in ([1.0], [1.0, -1.0], [0.0, 0.0], [1.0, np.nan], "ab"):
+        with pytest.raises(OptionError, match="weights"):
+            fit_phase_type([1.0, 2.0], 1, weights=bad)
+
+
+def test_searches_are_the_same_on_an_executor(mixture):
+    from concurrent.futures import ThreadPoolExecutor
+
+    one = fit_phase_type(mixture, 3, "hypererlang", n_starts=2)
+    with ThreadPoolExecutor(2) as executor:
+        many = fit_phase_type(mixture, 3, "hypererlang", n_starts=2, executor=executor)
+    np.testing.assert_array_equal(one.S, many.S)
+    np.testing.assert_array_equal(one.starts, many.starts)
+    copied = pickle.loads(pickle.dumps(one._shape))  # what a process would get
+    np.testing.assert_array_equal(copied.groups, one._shape.groups)
+
+
+def test_the_choice_of_phases_is_the_least_criterion(mixture):
+    fits = choose_phase_type(mixture, range(1, 4), ("coxian", "erlang"), n_starts=2)
+    assert len(fits) == 6
+    assert (np.diff([fit.bic for fit in fits]) >= 0.0).all()
+    by_aic = choose_phase_type(mixture, [1, 2], "coxian", criterion="aic", n_starts=2)
+    assert (np.diff([fit.aic for fit in by_aic]) >= 0.0).all()
+    # Three phases in a row cannot be over after two steps, and one can.
+    steps = choose_phase_type([1, 2, 2, 4], [1, 3], "erlang", discrete=True)
+    assert [fit.n_phases for fit in steps] == [1]
+    with pytest.raises(GraphError, match="allow fewer phases"):
+        choose_phase_type([1, 2], [3], "erlang", discrete=True)
+    with pytest.raises(OptionError, match="criterion is 'dic'"):
+        choose_phase_type(mixture, criterion="dic")
+    with pytest.raises(OptionError, match="nothing to choose from"):
+        choose_phase_type(mixture, [])
+
+
+def test_a_bar_shows_steps_and_likelihood_where_somebody_watches(mixture, monkeypatch):
+    auto = pytest.importorskip("tqdm.auto")
+    bars, words = [], []
+
+    class Recorder(auto.tqdm):
+        def __init__(self, **options):
+            super().__init__(**options, file=io.StringIO())
+            bars.append(self)
+
+        def set_postfix_str(self, s="", refresh=True):
+            words.append(s)
+
+    monkeypatch.setattr("tqdm.auto.tqdm", Recorder)
+    quiet = fit_phase_type(mixture, 2, n_starts=1)
+    assert not bars
+    monkeypatch.setattr("phasic.inference.progress.is_watched", lambda: True)
+    fit_phase_type(mixture, 2, n_starts=1, progress=False)
+    assert not bars
+    found = fit_phase_type(mixture, 2, n_starts=1)
+    assert len(bars) == 1
+    assert bars[0].desc == "fit_phase_type"
+    assert bars[0].n == len(words) > 3
+    assert words[-1] == f"log-likelihood {found.log_likelihood:.6g}"
+    np.testing.assert_array_equal(found.S, quiet.S)
+
+
+def test_pictures_of_steps_and_of_intervals(mixture):
+    matplotlib = pytest.importorskip("matplotlib")
+    matplotlib.use("agg")
+    pyplot = pytest.importorskip("matplotlib.pyplot")
+    figure, axes = pyplot.subplots(1, 3)
+    steps = fit_phase_type(np.ceil(mixture), 1, discrete=True)
+    steps.plot_density(ax=axes[0])
+    assert axes[0].get_ylabel() == "probability"
+    heights = sum(bar.get_height() for bar in axes[0].patches)
+    assert heights == pytest.approx(1.0)
+    steps.plot_survival(ax=axes[1])
+    assert axes[1].get_xlabel() == "steps"
+    low = np.floor(mixture)
+    between = fit_phase_type(Observations(low, np.where(low > 6.0, INF, low + 1.0)), 1)
+    between.plot_survival(ax=axes[2])
+    assert [text.get_text() for text in axes[2].get_legend().get_texts()] == ["Turnbull", "fitted"]
+    pyplot.close(figure)
 
 
 def test_pictures_show_data_and_fit(mixture, tmp_path):
