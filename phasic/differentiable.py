@@ -7,6 +7,7 @@ and reverse mode both work.
 
 from __future__ import annotations
 
+import functools
 import math
 from collections.abc import Callable
 from functools import partial
@@ -56,6 +57,12 @@ class Model:
     def n_parameters(self) -> int:
         """Length of theta."""
         return self.arrays.n_parameters
+
+    def refusal(self) -> str:
+        """Return why this graph has no program of JAX alone; nothing if it has one."""
+        if self._settled:
+            return "a graph with epochs has no program of JAX alone"
+        return "" if self.arrays.targets.size else "a graph without edges has no program of JAX alone"
 
     def _asked(self, rewards: Floats) -> Engine | Rewarded:
         if not rewards.size:
@@ -145,7 +152,9 @@ class _Kept:
         return found
 
 
-def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., Any]:
+def pmf_from_graph(
+    graph: Graph, discrete: bool | None = None, where: str | None = None
+) -> Callable[..., Any]:
     """Return the density of a graph (in a discrete graph, the probability) as a function of JAX.
 
     Parameters
@@ -154,13 +163,18 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., 
         Taken as it is now: later changes of it do not matter.
     discrete : bool, optional
         What the graph is, to be checked.
+    where : {"host", "device"}, optional
+        Who computes: the compiled engine on the host, or a program of JAX alone on the device, see
+        `phasic.jax_density`, which has the precision that JAX is set to and gives no number where a chain
+        jumps more than 20,000 times. By default the device where it is no CPU and there are no rewards or
+        epochs, and else the host.
 
     Returns
     -------
     callable
         ``f(theta, times, rewards=None)``, an array of the shape of `times`. It works inside `jit` and
         `vmap`, and derivatives of first order by theta and by times of a continuous model are exact, in
-        forward and reverse mode. Numbers have the precision that JAX is set to, and are computed in float64
+        forward and reverse mode. Numbers have the precision that JAX is set to; the host computes in float64
         always. Where theta makes a weight negative, or a time is not a number, they are not numbers.
 
         With `rewards`, float[n], `times` are amounts of this reward, and the density is that of the reward:
@@ -184,7 +198,7 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[..., 
     True
     """
     model = _checked(graph, discrete)
-    density = _density(model)
+    density = _density(model, where)
 
     def pmf(theta: Any, times: Any, rewards: Any = None) -> Any:
         import jax
@@ -233,10 +247,13 @@ def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[..., Any]:
 
 
 def pmf_and_moments_from_graph(
-    graph: Graph, nr_moments: int = 2, discrete: bool | None = None
+    graph: Graph, nr_moments: int = 2, discrete: bool | None = None, where: str | None = None
 ) -> Callable[..., tuple[Any, Any]]:
-    """Return both as one function, ``f(theta, times, rewards=None) -> (pdf, moments)``."""
-    pmf, moments = pmf_from_graph(graph, discrete), moments_from_graph(graph, nr_moments)
+    """Return both as one function, ``f(theta, times, rewards=None) -> (pdf, moments)``.
+
+    `where` says who computes the density; moments come from the host.
+    """
+    pmf, moments = pmf_from_graph(graph, discrete, where), moments_from_graph(graph, nr_moments)
 
     def both(theta: Any, times: Any, rewards: Any = None) -> tuple[Any, Any]:
         return pmf(theta, times, rewards), moments(theta, rewards)
@@ -297,7 +314,7 @@ def _rewards(model: Model, rewards: Any, dtype: Any) -> Any:
     return jnp.asarray(table, dtype)
 
 
-def _density(model: Model) -> Callable[[Any, Any, Any], Any]:
+def _density(model: Model, where: str | None) -> Callable[[Any, Any, Any], Any]:
     """Return ``f(theta, times, rewards)`` of vectors."""
     import jax
 
@@ -305,6 +322,7 @@ def _density(model: Model) -> Callable[[Any, Any, Any], Any]:
     slopes = _call(
         model.pdf_slopes, lambda theta, times, rewards: ((times.size,), (times.size, theta.size + 1))
     )
+    values, slopes = _served(model, where, values, slopes)
 
     @jax.custom_jvp
     def density(theta: Any, times: Any, rewards: Any) -> Any:
@@ -323,6 +341,40 @@ def _density(model: Model) -> Callable[[Any, Any, Any], Any]:
 
     density.defjvp(along, symbolic_zeros=True)
     return density
+
+
+def _served(model: Model, where: str | None, *hosts: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """Return functions that ask the host, or a program of JAX: as `where` says, or the device in use.
+
+    That is looked up when a function is traced, so that a program that nobody runs is never traced.
+    """
+    if where not in (None, "host", "device"):
+        raise ParameterError(f"where is {where!r}; pass 'host', 'device', or None for what suits the device")
+    refusal = model.refusal()
+    if where == "device" and refusal:
+        raise GraphError(f"{refusal}; leave out where=")
+    if where == "host" or refusal:
+        return hosts
+
+    @functools.cache
+    def programs() -> tuple[Callable[..., Any], ...]:
+        from phasic import jax_density
+
+        return tuple(jax_programs.jit(each) for each in jax_density.density(model.arrays))
+
+    def either(number: int) -> Callable[..., Any]:
+        def call(theta: Any, times: Any, rewards: Any) -> Any:
+            import jax
+
+            if where is None and (rewards.size or jax.default_backend() == "cpu"):
+                return hosts[number](theta, times, rewards)
+            if rewards.size:
+                raise GraphError("rewards are for the host; leave out where='device'")
+            return programs()[number](theta, times)
+
+        return call
+
+    return tuple(either(number) for number in range(len(hosts)))
 
 
 def _moments(model: Model, k: int) -> Callable[[Any, Any], Any]:

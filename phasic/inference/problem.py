@@ -58,6 +58,8 @@ class Problem:
         The places in theta that each free parameter sets.
     parts : list of Part
         What the log-likelihood is a sum of.
+    has_epochs : bool
+        Whether the graph has epochs.
 
     Raises
     ------
@@ -90,6 +92,7 @@ class Problem:
                 "of all of them"
             )
         settled = graph._settled()
+        self.has_epochs = bool(settled)
         if settled and (rewards is not None or joint_index):
             raise GraphError(
                 "of a graph with epochs only absorption times have a likelihood, not rewards or outcomes; "
