@@ -1,7 +1,7 @@
 """The density of a graph as a program of JAX alone, for devices from which a call back to the host is dear.
 
-The chain is followed jump by jump, as `phasic.uniformisation` does it, with as many jumps as the times ask for
-and their derivatives by theta beside them.
+The chain is followed jump by jump, as `phasic.uniformisation` does it, with as many jumps as the times ask
+for and their derivatives by theta beside them.
 """
 
 from __future__ import annotations
@@ -98,7 +98,7 @@ class _Chain:
         self.inside = self.sources != self.targets
 
     def rates(self, theta: Any) -> tuple[Any, Any, Any, Any]:
-        """Return weights of edges but loops, exits and rates of leaving of vertices, and whether they can be."""
+        """Return weights of edges but loops, rates of exit and of leaving, and whether they can be."""
         import jax.numpy as jnp
 
         weights = jnp.asarray(self.coefficients, theta.dtype) @ theta
@@ -128,7 +128,7 @@ class _Chain:
         clock = jax.lax.stop_gradient(jnp.where(can_be, leaving.max(), 1.0))
         clock = jnp.where(clock > 0.0, clock, 1.0)
         within = jnp.where(jnp.asarray(self.leads_out), 0.0, weights)
-        # What leaves towards exits changes how the exit rate comes about: S s.
+        # S s, by which the density changes in time.
         onwards = jnp.zeros(self.n, kind).at[self.sources].add(within * exits[self.targets]) - leaving * exits
         onwards = jax.lax.stop_gradient(onwards)  # second derivatives are not asked for
         within, staying = within / clock, 1.0 - leaving / clock
@@ -161,7 +161,7 @@ class _Chain:
             mass = jax.lax.stop_gradient(at).sum()
             so_far = jax.lax.stop_gradient(value)
             done = (ratio < 1.0) & (later <= digit * total) & (later * highest * mass <= digit * so_far)
-            return jump + 1, at, weight, total, value, change, done | (mass == 0.0)
+            return jump + 1, at, weight, total, value, change, done
 
         start = jnp.asarray(self.alpha, kind)
         ones, none = jnp.ones_like(x), jnp.zeros_like(x)

@@ -20,7 +20,7 @@ _LOG = logging.getLogger("phasic")
 def shared_out(
     problem: Problem, n_devices: int | None, workers: int | None
 ) -> Callable[[Callable[..., Any], Floats], list[Any]]:
-    """Return a map over rows of coordinates: by devices where they are asked for and can do it, else by threads.
+    """Return a map over rows of coordinates, by devices where they are asked for and can, else by threads.
 
     Parameters
     ----------
