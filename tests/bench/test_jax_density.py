@@ -17,7 +17,7 @@ ROUNDS = 5
 @pytest.mark.parametrize("n", [10, 15, 25])
 @pytest.mark.parametrize("k", [100, 1000])
 def test_who_serves_when(n, k, capsys):
-    """Log-likelihoods and gradients of 20 thetas in one call, interleaved: milliseconds of wall and processor."""
+    """Log-likelihoods and gradients of 20 thetas at once, interleaved: milliseconds of wall and processor."""
     jax = pytest.importorskip("jax")
     jnp = jax.numpy
     with jax.enable_x64(True):

@@ -57,7 +57,7 @@ def test_it_is_the_density_of_an_erlang_in_both_tails(k, digits):
 
 
 @given(phase_types(max_states=5, parameters=2), thetas(2))
-@settings(max_examples=8)
+@settings(max_examples=4)
 def test_values_and_derivatives_are_those_of_the_engine(graph, theta):
     with jax.enable_x64(True):
         host, device = both(Graph.from_arrays(graph))
@@ -72,7 +72,7 @@ def test_values_and_derivatives_are_those_of_the_engine(graph, theta):
 
 
 @given(phase_types(max_states=5, parameters=2, discrete=True), st.floats(0.2, 1.0))
-@settings(max_examples=5)
+@settings(max_examples=3)
 def test_probabilities_of_steps_are_those_of_the_engine(graph, factor):
     with jax.enable_x64(True):
         host, device = both(Graph.from_arrays(graph))
