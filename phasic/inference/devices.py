@@ -15,6 +15,7 @@ from phasic.inference.parts import Times
 from phasic.inference.problem import Problem
 
 _LOG = logging.getLogger("phasic")
+_UNLIKELY = 1e-280  # densities below may have lost digits to the end of the range of float64
 
 
 def shared_out(
@@ -55,7 +56,7 @@ def shared_out(
         for i in np.flatnonzero(known).tolist():
             out[i] = function(rows[i], lambda _, i=i: (float(value[i]), slopes[i]))
         lost = np.flatnonzero(~known)
-        if lost.size:  # too many jumps, or too unlikely for plain numbers: the engine knows more ways
+        if lost.size:  # too many jumps, or too unlikely: the engine knows more ways
             for i, point in zip(lost.tolist(), by_threads(function, rows[lost]), strict=True):
                 out[i] = point
         return out
@@ -112,6 +113,7 @@ def _program(problem: Problem, n_devices: int) -> Callable[..., Any]:
         import jax.numpy as jnp
 
         value, table = slopes(spread @ row + offset, times)
+        value = jnp.where(value > _UNLIKELY, value, jnp.nan)
         return counts @ jnp.log(value), (counts / value) @ table[:, :-1] @ spread
 
     def program(rows: Any, *data: Any) -> Any:
