@@ -166,8 +166,8 @@ def pmf_from_graph(
     where : {"host", "device"}, optional
         Who computes: the compiled engine on the host, or a program of JAX alone on the device, see
         `phasic.jax_density`, which has the precision that JAX is set to and gives no number where a chain
-        jumps more than 20,000 times. By default the device where it is no CPU and there are no rewards or
-        epochs, and else the host.
+        jumps more than 20,000 times. By default the device where it is no CPU, JAX is set to 64
+        bits, and there are no rewards or epochs, and else the host.
 
     Returns
     -------
@@ -366,7 +366,8 @@ def _served(model: Model, where: str | None, *hosts: Callable[..., Any]) -> tupl
         def call(theta: Any, times: Any, rewards: Any) -> Any:
             import jax
 
-            if where is None and (rewards.size or jax.default_backend() == "cpu"):
+            narrow = theta.dtype.itemsize < 8  # derivatives could lose every digit
+            if where is None and (narrow or rewards.size or jax.default_backend() == "cpu"):
                 return hosts[number](theta, times, rewards)
             if rewards.size:
                 raise GraphError("rewards are for the host; leave out where='device'")
