@@ -32,7 +32,7 @@ def density(arrays: GraphArrays) -> tuple[Callable[..., Any], Callable[..., Any]
     sum in the end, so that none overflows. Terms are added until a bound of all later ones is below the last
     digit of the density at each time, however small it is; relative errors grow as the number of jumps times
     the last digit. Derivatives cancel: one that is small beside others loses digits, in float32 all of
-    them after thousands of jumps. The density does not depend on q, so that derivatives are taken at a fixed one.
+    them after thousands of jumps. The density does not depend on q, so derivatives are taken at a fixed one.
 
     Values are not numbers where a weight is negative or not finite, where one-step probabilities sum to more
     than one, at times that are negative or not finite, and where more than `MOST_JUMPS` jumps are needed:
