@@ -8,6 +8,7 @@ and reverse mode both work.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
@@ -41,6 +42,7 @@ class Model:
     def __init__(self, graph: Graph) -> None:
         self.arrays: GraphArrays = graph._startable()
         self._engine = graph._engine()
+        self.settled = bool(graph._settled())
         self._directions = np.ascontiguousarray(self.arrays.coefficients.T)
         self._prepared: dict[bytes, Densities] = {}
 
@@ -48,6 +50,12 @@ class Model:
     def n_parameters(self) -> int:
         """Length of theta."""
         return self.arrays.n_parameters
+
+    def refusal(self) -> str:
+        """Return why there is no program of JAX alone; nothing if there is one."""
+        if self.settled:
+            return "a graph with epochs has no program of JAX alone"
+        return "" if self.arrays.targets.size else "a graph without edges has no program of JAX alone"
 
     def weights(self, theta: Floats) -> Floats | None:
         """Return the weight of every edge, or None where theta gives one that cannot be."""
@@ -112,7 +120,9 @@ class Model:
             return np.full(k, np.inf), np.full((k, self.n_parameters), np.nan)
 
 
-def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
+def pmf_from_graph(
+    graph: Graph, discrete: bool | None = None, where: str | None = None
+) -> Callable[[Any, Any], Any]:
     """Return the density of a graph (in a discrete graph, the probability) as a function of JAX.
 
     Parameters
@@ -121,13 +131,18 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any,
         Taken as it is now: later changes of it do not matter.
     discrete : bool, optional
         What the graph is, to be checked.
+    where : {"host", "device"}, optional
+        Who computes: the compiled engine on the host, or a program of JAX alone on the device, see
+        `phasic.jax_density`, which has the precision that JAX is set to and gives no number where a chain
+        jumps more than 20,000 times. By default the device where it is no CPU, JAX is set to 64 bits, and
+        there are no epochs, and else the host.
 
     Returns
     -------
     callable
         ``f(theta, times)``, an array of the shape of `times`. It works inside `jit` and `vmap`, and
         derivatives of first order by theta and by times of a continuous model are exact, in forward and
-        reverse mode. Numbers have the precision that JAX is set to, and are computed in float64 always.
+        reverse mode. Numbers have the precision that JAX is set to; the host computes in float64 always.
         Where theta makes a weight negative, they are not numbers.
 
     Raises
@@ -146,7 +161,7 @@ def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any,
     True
     """
     model = _checked(graph, discrete)
-    density = _density(model)
+    density = _density(model, where)
 
     def pmf(theta: Any, times: Any) -> Any:
         import jax.numpy as jnp
@@ -175,10 +190,13 @@ def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any
 
 
 def pmf_and_moments_from_graph(
-    graph: Graph, nr_moments: int = 2, discrete: bool | None = None
+    graph: Graph, nr_moments: int = 2, discrete: bool | None = None, where: str | None = None
 ) -> Callable[[Any, Any], tuple[Any, Any]]:
-    """Return density and moments as one function of JAX, ``f(theta, times) -> (pdf, moments)``."""
-    pmf, moments = pmf_from_graph(graph, discrete), moments_from_graph(graph, nr_moments)
+    """Return density and moments as one function of JAX, ``f(theta, times) -> (pdf, moments)``.
+
+    `where` says who computes the density; moments come from the host.
+    """
+    pmf, moments = pmf_from_graph(graph, discrete, where), moments_from_graph(graph, nr_moments)
 
     def both(theta: Any, times: Any) -> tuple[Any, Any]:
         return pmf(theta, times), moments(theta)
@@ -218,12 +236,13 @@ def _vector(theta: Any, length: int) -> Any:
     return theta
 
 
-def _density(model: Model) -> Callable[[Any, Any], Any]:
+def _density(model: Model, where: str | None = None) -> Callable[[Any, Any], Any]:
     """Return ``f(theta, times)`` of vectors."""
     import jax
 
     values = _call(model.pdf, lambda theta, times: (times.size,))
     slopes = _call(model.pdf_slopes, lambda theta, times: ((times.size,), (times.size, theta.size + 1)))
+    values, slopes = _served(model, where, values, slopes)
 
     @jax.custom_jvp
     def density(theta: Any, times: Any) -> Any:
@@ -241,6 +260,39 @@ def _density(model: Model) -> Callable[[Any, Any], Any]:
 
     density.defjvp(along, symbolic_zeros=True)
     return density
+
+
+def _served(model: Model, where: str | None, *hosts: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+    """Return functions that ask the host, or a program of JAX: as `where` says, or the device in use.
+
+    That is looked up when a function is traced, so that a program that nobody runs is never traced.
+    """
+    if where not in (None, "host", "device"):
+        raise ParameterError(f"where is {where!r}; pass 'host', 'device', or None for what suits the device")
+    refusal = model.refusal()
+    if where == "device" and refusal:
+        raise GraphError(f"{refusal}; leave out where=")
+    if where == "host" or refusal:
+        return hosts
+
+    @cache
+    def programs() -> tuple[Callable[..., Any], ...]:
+        from phasic import jax_density
+
+        return tuple(jax_programs.jit(each) for each in jax_density.density(model.arrays))
+
+    def either(number: int) -> Callable[..., Any]:
+        def call(theta: Any, times: Any) -> Any:
+            import jax
+
+            narrow = theta.dtype.itemsize < 8  # derivatives could lose every digit
+            if where is None and (narrow or jax.default_backend() == "cpu"):
+                return hosts[number](theta, times)
+            return programs()[number](theta, times)
+
+        return call
+
+    return tuple(either(number) for number in range(len(hosts)))
 
 
 def _function(

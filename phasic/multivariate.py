@@ -129,7 +129,6 @@ class _Functions:
             return found, _density(found)
 
         self._model, self._plain, self._rewarded = model, density, rewarded
-        self._settled = bool(graph._settled())
 
     def table(self, rewards: Any, densities: bool = True) -> Floats | None:
         """Return rewards as float64[n] or float64[k, n], None for none, that have moments or `densities`."""
@@ -143,7 +142,7 @@ class _Functions:
         table = reward_table(self._model.arrays, rewards)
         if table is None:
             return None
-        if self._settled:
+        if self._model.settled:
             raise GraphError(
                 "of a graph with epochs only absorption times have a density, not rewards; leave rewards "
                 "out, or the epochs"

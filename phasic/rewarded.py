@@ -115,6 +115,10 @@ class Rewarded(Model):
         self.arrays, self._engine, self._directions = model.arrays, model._engine, model._directions
         self._table = rewards
 
+    def refusal(self) -> str:
+        """See `Model`."""
+        return "rewards have no program of JAX alone"
+
     @cached_property
     def rewards(self) -> list[Reward]:
         """Each by itself. Those that have moments only, such as negative ones, are refused."""

@@ -32,11 +32,13 @@ class Inference:
 
     @staticmethod
     @without_effect(use_cache=_ONE_ROAD, theta_dim=_KNOWN)
-    def pmf_from_graph(graph: Graph, discrete: bool | None = None) -> Callable[[Any, Any], Any]:
+    def pmf_from_graph(
+        graph: Graph, discrete: bool | None = None, where: str | None = None
+    ) -> Callable[[Any, Any], Any]:
         """Return the density as a function of JAX, ``f(theta, times)``; see `phasic.differentiable`."""
         from phasic import differentiable
 
-        return differentiable.pmf_from_graph(graph, discrete)
+        return differentiable.pmf_from_graph(graph, discrete, where)
 
     @staticmethod
     @without_effect(use_ffi=_ONE_ROAD)
@@ -49,12 +51,12 @@ class Inference:
     @staticmethod
     @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)
     def pmf_and_moments_from_graph(
-        graph: Graph, nr_moments: int = 2, discrete: bool | None = None
+        graph: Graph, nr_moments: int = 2, discrete: bool | None = None, where: str | None = None
     ) -> Callable[[Any, Any], tuple[Any, Any]]:
         """Return both as one function, ``f(theta, times) -> (pdf, moments)``."""
         from phasic import differentiable
 
-        return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete)
+        return differentiable.pmf_and_moments_from_graph(graph, nr_moments, discrete, where)
 
     @staticmethod
     @without_effect(use_cache=_ONE_ROAD, theta_dim=_KNOWN)
@@ -103,7 +105,6 @@ class Inference:
         jit=_ONE_ROAD,
         precompile=_ONE_ROAD,
         compilation_config="call apply() of it, which holds for all that JAX compiles",
-        n_devices="particles are shared out over threads by parallel=",
         preconditioner="steps are measured in standard deviations of the posterior",
         validate_rewards="rewards are always looked at",
         daisy_chain_t_eval=_TO_THE_END,
@@ -133,6 +134,7 @@ class Inference:
         fixed: Fixed | None = None,
         tied: Tied | None = None,
         parallel: int | str | None = None,
+        n_devices: int | None = None,
         rewards: ArrayLike | None = None,
         censored: ArrayLike | None = None,
         truncated: ArrayLike | None = None,
@@ -192,8 +194,11 @@ class Inference:
             Parameters that are known. (A mask of zeros and ones keeps those with a one at 1.)
         tied : iterable of iterable of int
             Groups of parameters that share one value.
-        parallel : int, optional
-            Number of threads; by default that of processors.
+        parallel : int or "pmap", optional
+            Number of threads; by default that of processors. Or all devices of JAX.
+        n_devices : int, optional
+            Over how many devices of JAX particles are spread, by a program of JAX alone: exact positive
+            times of a graph without epochs or rewards; all else goes to threads.
         rewards : float64[n] or float64[k, n], optional
             What was observed is this reward; or these, whose columns are taken as independent given theta.
         censored : bool array, optional
@@ -274,6 +279,7 @@ class Inference:
             seed=seed,
             return_history=return_history,
             parallel=parallel,
+            n_devices=n_devices,
             regularization=regularization,
             nr_moments=nr_moments,
             tolerance=tolerance,

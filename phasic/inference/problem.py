@@ -73,6 +73,8 @@ class Problem:
         The places in theta that each free parameter sets.
     parts : list of Part
         What the log-likelihood is a sum of.
+    has_epochs : bool
+        Whether the graph has epochs.
 
     Raises
     ------

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 from phasic.arrays import Floats
 from phasic.errors import GraphError, OptionError, PhasicError
 from phasic.inference.climbing import climbed
+from phasic.inference.devices import shared_out
 from phasic.inference.optimisers import Optimiser
 from phasic.inference.optimum import square_root
 from phasic.inference.penalty import Penalty
@@ -99,6 +100,7 @@ class SVGD(Summaries, Pictures):
         seed: int | None = None,
         return_history: bool = True,
         parallel: int | str | None = None,
+        n_devices: int | None = None,
         regularization: Any = 0.0,
         nr_moments: int = 2,
         tolerance: float = 0.0,
@@ -126,6 +128,7 @@ class SVGD(Summaries, Pictures):
         self._optimiser = Optimiser(optimizer, learning_rate, self.n_iterations)
         self._keep = return_history
         self._workers = _workers(parallel)
+        self._devices = _devices(parallel, n_devices)
         self._random = np.random.default_rng(seed)
         self._history: list[Floats] = []
         self._start(theta_init)
@@ -205,7 +208,8 @@ class SVGD(Summaries, Pictures):
             )
         if self.is_fitted or steps != self.n_iterations or not hasattr(self, "_optimiser"):  # a schedule anew
             self._optimiser = Optimiser(self._optimizer, self.learning_rate, steps)
-        mapped, posterior_penalty = self.posterior.problem.threaded(self._workers), self.posterior.penalty
+        mapped = shared_out(self.posterior.problem, self._devices, self._workers)
+        posterior_penalty = self.posterior.penalty
         inverse = np.linalg.inv(self._root)
         u = (self._x - self._optimum.x) @ inverse.T
         values: list[float] = []
@@ -316,6 +320,13 @@ def _workers(parallel: Any) -> int | None:
     if parallel == "none":
         return 1
     return _whole("parallel", parallel, 1)
+
+
+def _devices(parallel: Any, n_devices: Any) -> int | None:
+    """Return a number of devices, 0 for all, or None for threads."""
+    if n_devices is None:
+        return 0 if isinstance(parallel, str) and parallel == "pmap" else None
+    return _whole("n_devices", n_devices, 1)
 
 
 def _checked_bandwidth(bandwidth: str | float | ArrayLike, count: int) -> str | Floats:
