@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from phasic.arrays import Floats
 from phasic.doubling import MANY
 from phasic.errors import PhasicError
-from phasic.inversion import FAIR, Inversion, Kind, Observed
+from phasic.inversion import FAIR, Inversion, Kind
+from phasic.observed import Observed
 from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import factorise

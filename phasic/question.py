@@ -21,8 +21,9 @@ from numpy.typing import ArrayLike, NDArray
 from phasic import interpolation, many_jumps, uniformisation
 from phasic.arrays import Floats
 from phasic.errors import GraphError
-from phasic.inversion import FAIR, Answer, Inversion, Kind, Observed
+from phasic.inversion import FAIR, Answer, Inversion, Kind
 from phasic.many_jumps import LEAST, TOLERANCE, doubled, walked
+from phasic.observed import Observed
 from phasic.prepared import Prepared
 
 _LEAST_JUMPS, _MOST_JUMPS = 1e-40, many_jumps.MOST  # beyond, numbers in an inversion have too different sizes

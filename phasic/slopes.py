@@ -13,7 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 from phasic import gradients
 from phasic.arrays import Floats
 from phasic.errors import GraphError, PhasicError
-from phasic.inversion import TOLERANCE, Group, Inversion, Observed
+from phasic.inversion import TOLERANCE, Group, Inversion
+from phasic.observed import Observed
 from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import Factors, checked_weights

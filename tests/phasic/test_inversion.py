@@ -8,9 +8,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from phasic import elimination, inversion, uniformisation
-from phasic.inversion import FAIR, TOLERANCE, Inversion, Observed
+from phasic import elimination, uniformisation
+from phasic.inversion import FAIR, TOLERANCE, Inversion
 from phasic.likelihood import Likelihood
+from phasic.observed import Observed
 from phasic.question import Question
 
 seeds = st.integers(0, 2**32 - 1)
@@ -225,7 +226,7 @@ def test_what_is_too_early_for_an_inversion_is_not_taken_for_zero():
 
 
 def test_threads_may_share_the_tables_of_one_set_of_observations(monkeypatch):
-    monkeypatch.setattr(inversion, "_KEPT", 2000)  # a few of them, so that each has to make room
+    monkeypatch.setattr("phasic.observed._KEPT", 2000)  # a few of them, so that each has to make room
     observed = Observed(np.linspace(1.0, 2.0, 20))
     ratios = [2.0**power for power in range(1, 9)]
     alone = {ratio: observed.table(0, 20, 2.0, ratio, 0.2) for ratio in ratios}
