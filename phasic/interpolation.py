@@ -52,23 +52,68 @@ def widest(n_states: int, turning: bool) -> float:
     return float(min(_WIDEST, narrowest * _NODES / 5.0))
 
 
-class _Cells(NamedTuple):
+class Cells(NamedTuple):
     """Intervals of the logarithm of time, float64[c] each."""
 
     low: Floats
     high: Floats
 
+    @classmethod
+    def over(cls, logs: Floats, width: float) -> Cells:
+        """Return equal intervals that hold all of `logs`, which ascend; none where they are too few."""
+        low, high = float(logs[0]), float(np.nextafter(logs[-1], np.inf))
+        count = max(1, int(np.ceil((high - low) / width)))
+        if count > logs.size:  # far more than would pay
+            return cls(np.empty(0), np.empty(0))
+        edges = np.linspace(low, high, count + 1)
+        return cls(edges[:-1], edges[1:])
+
+    @property
+    def n_values(self) -> int:
+        """How many values a polynomial takes to be made and compared with."""
+        return _VALUES
+
     @property
     def middle(self) -> Floats:
+        """Centres, float64[c]."""
         return 0.5 * (self.low + self.high)
 
     @property
     def half(self) -> Floats:
+        """Half widths, float64[c]."""
         return 0.5 * (self.high - self.low)
 
-    def halved(self, which: NDArray[np.bool_]) -> _Cells:
+    @property
+    def places(self) -> Floats:
+        """Nodes of polynomials, and after these where they are compared, float64[c, n_values]."""
+        return np.asarray(self.middle[:, None] + self.half[:, None] * np.concatenate([_X, _Y]))
+
+    def halved(self, which: NDArray[np.bool_]) -> Cells:
+        """Return both halves of some of them."""
         low, middle, high = self.low[which], self.middle[which], self.high[which]
-        return _Cells(np.concatenate([low, middle]), np.concatenate([middle, high]))
+        return Cells(np.concatenate([low, middle]), np.concatenate([middle, high]))
+
+
+def node_weights(places: Floats, counts: Floats) -> Floats:
+    """Return with which weights values add up to the sum of a polynomial over places, float64[n_values].
+
+    Parameters
+    ----------
+    places, counts : float64[k]
+        Between -1 and 1 in a cell, and how often each counts.
+    """
+    vector = counts @ chebyshev.chebvander(places, _NODES - 1)
+    return np.concatenate([_TO_COEFFICIENTS @ vector, np.zeros(_HELD_OUT)])
+
+
+def disagreement(logs: Floats) -> Floats:
+    """Return how far polynomials are from what they were not made from, or have not settled, float64[c]."""
+    return np.asarray(_compared(logs, logs[:, :_NODES] @ _TO_COEFFICIENTS).max(axis=0))
+
+
+def _compared(logs: Floats, coefficients: Floats) -> Floats:
+    off = np.abs(coefficients @ _AT_HELD_OUT - logs[:, _NODES:]).max(axis=1)
+    return np.array([off, np.abs(coefficients[:, -2:]).max(axis=1)])
 
 
 def interpolated(direct: Callable[[Floats], Answer], times: Floats, width: float) -> Answer:
@@ -99,11 +144,11 @@ def _ascending(direct: Callable[[Floats], Answer], times: Floats, width: float) 
     first = int(np.searchsorted(times, 0.0, side="right"))
     logs = np.log(times[first:])
     if logs.size:
-        cells = _cells(logs, width)
+        cells = Cells.over(logs, width)
         for _ in range(_HALVINGS + 1):
             begin, end = (first + np.searchsorted(logs, edge) for edge in cells)
             pays = end - begin >= _PAYS * _VALUES
-            cells, begin, end = _Cells(*(edge[pays] for edge in cells)), begin[pays], end[pays]
+            cells, begin, end = Cells(*(edge[pays] for edge in cells)), begin[pays], end[pays]
             if not begin.size:
                 break
             coefficients, error = _fitted(direct, cells)
@@ -121,26 +166,15 @@ def _ascending(direct: Callable[[Floats], Answer], times: Floats, width: float) 
     return found
 
 
-def _cells(logs: Floats, width: float) -> _Cells:
-    """Return equal intervals, those with times in them, that hold all of `logs`."""
-    low, high = float(logs[0]), float(np.nextafter(logs[-1], np.inf))
-    count = max(1, int(np.ceil((high - low) / width)))
-    if count > logs.size:  # far more than would pay
-        return _Cells(np.empty(0), np.empty(0))
-    edges = np.linspace(low, high, count + 1)
-    return _Cells(edges[:-1], edges[1:])
-
-
-def _fitted(direct: Callable[[Floats], Answer], cells: _Cells) -> tuple[Floats, Floats]:
+def _fitted(direct: Callable[[Floats], Answer], cells: Cells) -> tuple[Floats, Floats]:
     """Return coefficients of Chebyshev polynomials, and a bound on their error; infinite where they fail."""
-    places = cells.middle[:, None] + cells.half[:, None] * np.concatenate([_X, _Y])
+    places = cells.places
     answer = direct(np.exp(places).ravel()).reshaped(places.shape)
     with np.errstate(divide="ignore", invalid="ignore"):
         logs = np.log(answer.value) + answer.log
         given = (answer.error / answer.value).max(axis=1)
         coefficients = logs[:, :_NODES] @ _TO_COEFFICIENTS
-        off = np.abs(coefficients @ _AT_HELD_OUT - logs[:, _NODES:]).max(axis=1)
-        last = np.abs(coefficients[:, -2:]).max(axis=1)
+        off, last = _compared(logs, coefficients)
         known = (given <= _TOLERANCE) & (off <= _TOLERANCE) & (last <= _TOLERANCE)
     # Errors of values grow by up to three times between the nodes.
     return coefficients, np.where(known, 3.0 * given + off + last, np.inf)

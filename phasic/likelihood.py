@@ -13,14 +13,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from phasic.arrays import Floats
+from phasic.interpolation import widest
 from phasic.intervals import Intervals
 from phasic.logarithms import Found, Logarithms, Slopes
 from phasic.observations import Observations
 from phasic.question import Question
 from phasic.reached import Reached
 from phasic.replay import checked_weights
+from phasic.summing import Sums
 from phasic.trace import Trace
 
+_MANY = 300  # different times, from which on sums over them are thought of
 _NONE = 1e-15  # of a mass of one, what rounding leaves
 
 
@@ -134,6 +137,7 @@ class Likelihood:
         self._zero = _distinct(low, zero)[1]
         times, self._exact = _distinct(low, known & ~zero)
         self._densities = logarithms("pdf", times)
+        self._sums = self._summed(times)
         self._right_times, self._right = _distinct(low, late)
         self._left_times, self._left = _distinct(high, early)
         self._entry_times, self._entry = _distinct(entry, entry > -np.inf)
@@ -144,6 +148,15 @@ class Likelihood:
         self._survival = logarithms("survival", self._lates)
         self._left_positive = self._left_times[self._left_times > 0.0]
         self._early = logarithms("cdf", self._left_positive)
+
+    def _summed(self, times: Floats) -> Sums | None:
+        """Return what adds up many observations; None where there are few, or in steps."""
+        states = int(self._reached.vertices[self._trace.order].sum())
+        if self._discrete or times.size < _MANY or not states:
+            return None
+        turning = self._trace.n_components < self._trace.order.size
+        sums = Sums(self._reached, times, self._exact.counts, widest(states, turning))
+        return sums if sums.pays else None
 
     def __call__(self, weights: ArrayLike, gradient: bool = True) -> LogLikelihood:
         """Return the log-likelihood at `weights` (float64[m]), and its gradient if asked for.
@@ -193,9 +206,14 @@ class Likelihood:
                 terms[self._broken] = -np.inf
         if self._zero.who.size:
             value += self._at_zero(weights, alpha, started, slopes, terms)
-        found = self._densities.at(question, slopes is not None)
-        value += self._exact.add(found.value, terms)
-        pending.add(found, self._exact.counts)
+        few = self._sums.at(question, slopes is not None) if self._sums and terms is None else None
+        if few is not None:
+            value += float(few[1] @ few[0].value)
+            pending.add(*few)
+        else:
+            found = self._densities.at(question, slopes is not None)
+            value += self._exact.add(found.value, terms)
+            pending.add(found, self._exact.counts)
         if self._between.who.size:
             worth = self._intervals.at(question, slopes is not None)
             value += self._between.add(worth.value, terms)
