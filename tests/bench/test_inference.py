@@ -80,3 +80,30 @@ def test_the_price_of_a_log_likelihood_with_gradient(capsys):
             sys.stdout.write(
                 f"\n{states} states: {best:.3f} ms at best, {middle:.3f} in the middle, to reach {limit}"
             )
+
+
+def test_a_million_observations_take_as_long_as_a_few_hundred(capsys):
+    """Processor milliseconds for a coalescent with 41 states, with sums over few nodes and without."""
+    graph = Graph(models.coalescent(10))
+    lines = []
+    for count in (1_000, 10_000, 100_000, 1_000_000):
+        begin = time.process_time()
+        evaluate = Likelihood(graph.trace, graph.arrays.alpha, graph.sample(count, seed=1))
+        evaluate(graph.weights)
+        first = time.process_time() - begin
+        taken = {}
+        for name in ("summed", "one by one"):
+            if name == "one by one":
+                if count > 100_000:
+                    continue
+                evaluate._sums = None
+            rows = []
+            for place in range(9):
+                begin = time.process_time()
+                evaluate(graph.weights * (1.0 + 1e-4 * place))
+                rows.append(1e3 * (time.process_time() - begin))
+            taken[name] = float(np.median(rows))
+        words = ", ".join(f"{name} {value:.3f} ms" for name, value in taken.items())
+        lines.append(f"{count:,} observations: {words}; sampled and prepared in {first:.2f} s")
+    with capsys.disabled():
+        sys.stdout.write("\n" + "\n".join(lines) + "\n")
