@@ -53,8 +53,8 @@ def density(arrays: GraphArrays) -> tuple[Callable[..., Any], Callable[..., Any]
     >>> from phasic import Graph
     >>> graph = Graph(lambda state: [([state[0] - 1], [1.0])] if state[0] else [], ipv=[1])
     >>> values, _ = density(graph._startable())
-    >>> abs(float(values(np.float32([2.0]), np.float32([0.5]))[0]) - 2 * np.exp(-1)) < 1e-6
-    True
+    >>> round(float(values(np.float32([2.0]), np.float32([0.5]))[0]), 5)  # 2 / e
+    0.73576
     """
     chain = _Chain(arrays)
     walk = chain.steps if arrays.discrete else chain.jumps
