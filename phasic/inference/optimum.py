@@ -13,6 +13,7 @@ from phasic.inference.posterior import Point
 
 _REACH = 25.0  # how far from the start to look: logarithms of parameters
 _STEP = 6e-6  # of differences of slopes, relative to the scale of x: cube root of float64's rounding
+_HALVINGS = 10
 _FLAT = 1e-2  # curvature, by logarithms of parameters, that less than one observation would give
 
 
@@ -53,11 +54,19 @@ def maximise(function: Callable[[Floats], Point], start: Floats, max_steps: int 
         raise PhasicError(f"the density is 0 at the start, {start}; start from another theta")
     scale = max(1.0, float(np.abs(first.slopes).max(initial=0.0)))
 
+    latest = start, first
+
     def downhill(x: Floats) -> tuple[float, Floats]:
+        """Return what to minimise; where there is no density, a wall that leads back to where there was."""
+        nonlocal latest
         value, slopes = function(x)
-        if not np.isfinite(value):
-            return 1e30, np.zeros_like(x)
-        return -value / scale, -slopes / scale
+        if np.isfinite(value):
+            latest = x.copy(), Point(value, slopes)
+            return -value / scale, -slopes / scale
+        away = x - latest[0]
+        distance = float(np.linalg.norm(away))
+        steep = 1.0 + float(np.linalg.norm(latest[1].slopes)) / scale
+        return -latest[1].value / scale + steep * distance, steep * away / distance
 
     bounds = [(centre - _REACH, centre + _REACH) for centre in start]
     options = {"maxiter": max_steps, "ftol": 1e-13, "gtol": 1e-9}
@@ -75,6 +84,11 @@ def maximise(function: Callable[[Floats], Point], start: Floats, max_steps: int 
             converged = True
             break
         there = function(x + step)
+        for _ in range(_HALVINGS):  # of a step out of what can be
+            if np.isfinite(there.value):
+                break
+            step = 0.5 * step
+            there = function(x + step)
         if gain < 0.0 or not (np.isfinite(there.value) and np.abs(there.slopes).max() < size):
             converged = 0.0 <= gain < 1e-9 * max(1.0, abs(point.value))
             break

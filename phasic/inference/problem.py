@@ -234,6 +234,13 @@ class Problem:
         """Return all of theta, float64[..., p], given the free parameters, float64[..., f]."""
         return np.asarray(free @ self._spread.T + self._offset)
 
+    def spread_out(self, free: Floats) -> Floats:
+        """Return all of theta, float64[p], given free parameters, float64[f], that may be infinite."""
+        theta = self._offset.copy()
+        for group, value in zip(self.free, free, strict=True):
+            theta[group] = value
+        return theta
+
     def chosen(self, theta: ArrayLike) -> Floats:
         """Return the free parameters of theta, float64[..., f]."""
         return np.asarray(theta, np.float64)[..., [group[0] for group in self.free]]

@@ -47,6 +47,17 @@ def test_a_parameter_of_steps_is_their_share():
     np.testing.assert_allclose(graph.method_of_moments(steps).theta, p, rtol=1e-8)
 
 
+@pytest.mark.parametrize("data", [[1, 1, 1, 2, 1, 1], [1] * 200 + [2], [3] * 20 + [50]])
+def test_a_search_that_steps_out_of_what_can_be_comes_back(data):
+    graph = Graph(lambda state: [([0], [1.0])] if state[0] else [], ipv=[1])
+    graph.is_discrete = True
+    found = graph.fit(data)
+    assert found.success
+    share = len(data) / sum(data)
+    np.testing.assert_allclose(found.theta, share, rtol=1e-7)
+    np.testing.assert_allclose(found.std, share * np.sqrt((1.0 - share) / len(data)), rtol=1e-5)
+
+
 def test_standard_errors_are_those_of_the_exact_second_derivatives():
     times = np.random.default_rng(2).exponential(1.0, 400) + np.random.default_rng(3).exponential(0.2, 400)
     found = Graph(two_steps, ipv=[2]).fit(times, theta_init=[1.0, 5.0])
