@@ -1,4 +1,4 @@
-"""Intervals by the profile likelihood against closed forms, a search by hand, and changes that must not matter."""
+"""Intervals by the profile likelihood against closed forms, a search by hand, and what must not matter."""
 
 from __future__ import annotations
 
