@@ -125,7 +125,7 @@ class Fit:
 def fit(problem: Problem, positive: bool = True, theta_init: ArrayLike | None = None) -> Fit:
     """Return the maximum likelihood estimates of a problem; see `phasic.Graph.fit`."""
     posterior = Posterior(problem, positive=positive)  # for its coordinates; the prior takes no part
-    free = posterior.guess if theta_init is None else problem.chosen(theta_init)
+    free = posterior.guess if theta_init is None else problem.chosen(_start(theta_init, problem))
     problem.require_possible(free)
     coordinates = posterior.coordinates
     found = maximise(posterior.likelihood_in_x, coordinates.x(free))
@@ -160,3 +160,15 @@ def fit(problem: Problem, positive: bool = True, theta_init: ArrayLike | None = 
         _slope=np.where(known, 0.0, 1.0 if positive else 0.0),
         _profile=Profile(posterior, found.x, found.value, np.sqrt(np.diag(of_x))),
     )
+
+
+def _start(theta_init: ArrayLike, problem: Problem) -> Floats:
+    try:
+        theta = np.array(theta_init, np.float64)
+    except (TypeError, ValueError):
+        raise OptionError(f"theta_init is {theta_init!r}; pass {problem.n_parameters} numbers") from None
+    if theta.shape != (problem.n_parameters,) or not np.isfinite(theta).all():
+        raise OptionError(
+            f"theta_init is {theta_init!r}; pass {problem.n_parameters} finite numbers, one each parameter"
+        )
+    return theta

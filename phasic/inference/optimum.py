@@ -14,6 +14,7 @@ from phasic.inference.posterior import Point
 _REACH = 25.0  # how far from the start to look: logarithms of parameters
 _STEP = 6e-6  # of differences of slopes, relative to the scale of x: cube root of float64's rounding
 _HALVINGS = 10
+_SADDLES = 3
 _FLAT = 1e-2  # curvature, by logarithms of parameters, that less than one observation would give
 
 
@@ -40,13 +41,43 @@ class Optimum(NamedTuple):
 def maximise(function: Callable[[Floats], Point], start: Floats, max_steps: int = 200) -> Optimum:
     """Return the maximum that is reached uphill from `start`.
 
-    A quasi-Newton search, and a few Newton steps with differences of exact slopes to end it.
+    A quasi-Newton search, and a few Newton steps with differences of exact slopes to end it. Where it comes
+    to a saddle, as from equal values of parameters that could be exchanged, it goes on to either side.
 
     Raises
     ------
     PhasicError
         The function is minus infinity at the start.
     """
+    found = _uphill(function, start, start, max_steps)
+    for _ in range(_SADDLES):
+        off = _off_the_saddle(found)
+        if off is None:
+            break
+        sides = [found.x + off, found.x - off]
+        tried = [
+            _uphill(function, side, start, max_steps) for side in sides if np.isfinite(function(side).value)
+        ]
+        better = max(tried, key=lambda one: one.value, default=found)
+        if not better.value > found.value:
+            break
+        found = better
+    return found
+
+
+def _off_the_saddle(found: Optimum) -> Floats | None:
+    """Return a step in the direction in which a function curves upwards, if there is one."""
+    if not np.isfinite(found.curvature).all():
+        return None
+    values, vectors = np.linalg.eigh(found.curvature)
+    if not values[0] < -max(_FLAT, 1e-6 * float(values[-1])):
+        return None
+    first = vectors[:, 0] * np.sign(vectors[np.abs(vectors[:, 0]).round(6).argmax(), 0])
+    return np.asarray(first * min(0.5, 1.0 / np.sqrt(-values[0])))
+
+
+def _uphill(function: Callable[[Floats], Point], start: Floats, centre: Floats, max_steps: int) -> Optimum:
+    """Return where a search from `start` ends, within some reach of the centre."""
     from scipy.optimize import minimize
 
     first = function(start)
@@ -68,7 +99,7 @@ def maximise(function: Callable[[Floats], Point], start: Floats, max_steps: int 
         steep = 1.0 + float(np.linalg.norm(latest[1].slopes)) / scale
         return -latest[1].value / scale + steep * distance, steep * away / distance
 
-    bounds = [(centre - _REACH, centre + _REACH) for centre in start]
+    bounds = [(middle - _REACH, middle + _REACH) for middle in centre]
     options = {"maxiter": max_steps, "ftol": 1e-13, "gtol": 1e-9}
     found = minimize(downhill, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     x, converged = np.asarray(found.x, np.float64), False
@@ -94,7 +125,7 @@ def maximise(function: Callable[[Floats], Point], start: Floats, max_steps: int 
             break
         x, point = x + step, there
         bend = curvature(function, x)
-    away = bool((np.abs(x - start) >= 0.99 * _REACH).any())
+    away = bool((np.abs(x - centre) >= 0.99 * _REACH).any())
     message = "the data drive a parameter to the end of its range" if away else "converged"
     if not (converged or away):
         message = "no maximum was found; " + str(found.message)

@@ -47,6 +47,25 @@ def test_a_parameter_of_steps_is_their_share():
     np.testing.assert_allclose(graph.method_of_moments(steps).theta, p, rtol=1e-8)
 
 
+def test_equal_rates_that_could_be_exchanged_are_a_saddle_that_a_search_leaves():
+    graph = Graph(two_steps, ipv=[2])
+    random = np.random.default_rng(1)
+    times = random.exponential(1.0, 3000) + random.exponential(0.3, 3000)
+    found = graph.fit(times)
+    assert found.success
+    told = graph.fit(times, theta_init=[3.0, 1.0])
+    np.testing.assert_allclose(np.sort(found.theta), np.sort(told.theta), rtol=1e-6)
+    assert found.log_likelihood == pytest.approx(told.log_likelihood, abs=1e-7)
+    posterior = graph.svgd(times, n_iterations=30, seed=1, progress=False)
+    np.testing.assert_allclose(np.sort(posterior.theta_mean), np.sort(told.theta), rtol=0.1)
+
+
+@pytest.mark.parametrize("start", [[1.0], [1.0, np.nan], "a", [[1.0, 2.0]]])
+def test_starts_that_do_not_fit_are_refused(start):
+    with pytest.raises(OptionError, match="pass 2"):
+        Graph(two_steps, ipv=[2]).fit([1.0, 2.0], theta_init=start)
+
+
 @pytest.mark.parametrize("data", [[1, 1, 1, 2, 1, 1], [1] * 200 + [2], [3] * 20 + [50]])
 def test_a_search_that_steps_out_of_what_can_be_comes_back(data):
     graph = Graph(lambda state: [([0], [1.0])] if state[0] else [], ipv=[1])
