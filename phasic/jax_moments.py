@@ -20,7 +20,7 @@ MOST_STATES = 2_000
 
 def has_program(arrays: GraphArrays) -> bool:
     """Return whether a graph is small enough for `moments`."""
-    return np.count_nonzero(np.diff(arrays.offsets)) <= MOST_STATES
+    return int(np.count_nonzero(np.diff(arrays.offsets))) <= MOST_STATES
 
 
 def moments(arrays: GraphArrays, k: int) -> tuple[Callable[..., Any], Callable[..., Any]]:
@@ -59,8 +59,8 @@ def moments(arrays: GraphArrays, k: int) -> tuple[Callable[..., Any], Callable[.
     [0.5, 0.5]
     """
     chain = Chain(arrays)
-    inner = np.flatnonzero(chain.transient)
-    among = ~chain.leads_out & chain.inside
+    inner = np.flatnonzero(chain.transient).astype(np.int32)
+    among = np.flatnonzero(~chain.leads_out & chain.inside).astype(np.int32)
     place = np.cumsum(chain.transient, dtype=np.int32) - 1
     rows, columns = place[chain.sources[among]], place[chain.targets[among]]
     alpha = chain.alpha[inner]
