@@ -172,16 +172,24 @@ def pmf_from_graph(
     return pmf
 
 
-def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
+def moments_from_graph(graph: Graph, nr_moments: int = 2, where: str | None = None) -> Callable[[Any], Any]:
     """Return the first raw moments of a graph as a function of JAX, ``f(theta)``, an array [nr_moments].
 
     Parameters and what JAX can do with it as for `pmf_from_graph`. Moments are infinite, and derivatives
-    not numbers, where theta makes absorption uncertain.
+    not numbers, where theta makes absorption uncertain. They come from the host, since the program of JAX
+    alone, `phasic.jax_moments`, loses digits where rates are far apart; ``where="device"`` takes it, for
+    graphs of at most 2,000 states that are left again.
     """
     model, k = _checked(graph, None), _order(nr_moments)
-    raw = _function(
-        lambda theta: model.moments(theta, k), lambda theta: model.moment_slopes(theta, k), lambda theta: k
-    )
+    values = _call(lambda theta: model.moments(theta, k), lambda theta: (k,))
+    slopes = _call(lambda theta: model.moment_slopes(theta, k), lambda theta: ((k,), (k, theta.size)))
+
+    def programs() -> tuple[Callable[..., Any], ...]:
+        from phasic import jax_moments
+
+        return jax_moments.moments(model.arrays, k) if jax_moments.has_program(model.arrays) else ()
+
+    raw = _differentiable(*_served(model, "host" if where is None else where, programs, values, slopes))
 
     def moments(theta: Any) -> Any:
         return raw(_vector(theta, model.n_parameters))
@@ -194,9 +202,9 @@ def pmf_and_moments_from_graph(
 ) -> Callable[[Any, Any], tuple[Any, Any]]:
     """Return density and moments as one function of JAX, ``f(theta, times) -> (pdf, moments)``.
 
-    `where` says who computes the density; moments come from the host.
+    `where` says who computes either, as for `pmf_from_graph` and `moments_from_graph`.
     """
-    pmf, moments = pmf_from_graph(graph, discrete, where), moments_from_graph(graph, nr_moments)
+    pmf, moments = pmf_from_graph(graph, discrete, where), moments_from_graph(graph, nr_moments, where)
 
     def both(theta: Any, times: Any) -> tuple[Any, Any]:
         return pmf(theta, times), moments(theta)
@@ -242,7 +250,13 @@ def _density(model: Model, where: str | None = None) -> Callable[[Any, Any], Any
 
     values = _call(model.pdf, lambda theta, times: (times.size,))
     slopes = _call(model.pdf_slopes, lambda theta, times: ((times.size,), (times.size, theta.size + 1)))
-    values, slopes = _served(model, where, values, slopes)
+
+    def programs() -> tuple[Callable[..., Any], ...]:
+        from phasic import jax_density
+
+        return jax_density.density(model.arrays)
+
+    values, slopes = _served(model, where, programs, values, slopes)
 
     @jax.custom_jvp
     def density(theta: Any, times: Any) -> Any:
@@ -262,10 +276,16 @@ def _density(model: Model, where: str | None = None) -> Callable[[Any, Any], Any
     return density
 
 
-def _served(model: Model, where: str | None, *hosts: Callable[..., Any]) -> tuple[Callable[..., Any], ...]:
+def _served(
+    model: Model,
+    where: str | None,
+    make: Callable[[], tuple[Callable[..., Any], ...]],
+    *hosts: Callable[..., Any],
+) -> tuple[Callable[..., Any], ...]:
     """Return functions that ask the host, or a program of JAX: as `where` says, or the device in use.
 
-    That is looked up when a function is traced, so that a program that nobody runs is never traced.
+    That is looked up when a function is traced, so that a program that nobody runs is never traced. The host
+    serves, too, where `make` has no programs.
     """
     if where not in (None, "host", "device"):
         raise ParameterError(f"where is {where!r}; pass 'host', 'device', or None for what suits the device")
@@ -277,18 +297,16 @@ def _served(model: Model, where: str | None, *hosts: Callable[..., Any]) -> tupl
 
     @cache
     def programs() -> tuple[Callable[..., Any], ...]:
-        from phasic import jax_density
-
-        return tuple(jax_programs.jit(each) for each in jax_density.density(model.arrays))
+        return tuple(jax_programs.jit(each) for each in make()) or hosts
 
     def either(number: int) -> Callable[..., Any]:
-        def call(theta: Any, times: Any) -> Any:
+        def call(theta: Any, *more: Any) -> Any:
             import jax
 
             narrow = theta.dtype.itemsize < 8  # derivatives could lose every digit
             if where is None and (narrow or jax.default_backend() == "cpu"):
-                return hosts[number](theta, times)
-            return programs()[number](theta, times)
+                return hosts[number](theta, *more)
+            return programs()[number](theta, *more)
 
         return call
 
@@ -299,10 +317,15 @@ def _function(
     value: Callable[..., Floats], slopes: Callable[..., Answer], length: Callable[[Any], int]
 ) -> Callable[[Any], Any]:
     """Return a function of theta alone with its derivative, both from the host."""
-    import jax
-
     values = _call(value, lambda theta: (length(theta),))
-    both = _call(slopes, lambda theta: ((length(theta),), (length(theta), theta.size)))
+    return _differentiable(
+        values, _call(slopes, lambda theta: ((length(theta),), (length(theta), theta.size)))
+    )
+
+
+def _differentiable(values: Callable[..., Any], slopes: Callable[..., Any]) -> Callable[[Any], Any]:
+    """Return `values`, a function of theta alone, with the derivative that `slopes` finds beside it."""
+    import jax
 
     @jax.custom_jvp
     def function(theta: Any) -> Any:
@@ -310,7 +333,7 @@ def _function(
 
     @function.defjvp
     def along(primals: Any, tangents: Any) -> Any:
-        found, matrix = _once(both)(*primals)
+        found, matrix = _once(slopes)(*primals)
         return found, matrix @ tangents[0]
 
     return function

@@ -56,7 +56,7 @@ def density(arrays: GraphArrays) -> tuple[Callable[..., Any], Callable[..., Any]
     >>> round(float(values(np.float32([2.0]), np.float32([0.5]))[0]), 5)  # 2 / e
     0.73576
     """
-    chain = _Chain(arrays)
+    chain = Chain(arrays)
     walk = chain.steps if arrays.discrete else chain.jumps
 
     def values(theta: Any, times: Any) -> Any:
@@ -80,7 +80,7 @@ def density(arrays: GraphArrays) -> tuple[Callable[..., Any], Callable[..., Any]
     return values, slopes
 
 
-class _Chain:
+class Chain:
     """The edges of a graph by the vertex they lead to, and what follows from theta."""
 
     def __init__(self, arrays: GraphArrays) -> None:
@@ -97,6 +97,7 @@ class _Chain:
         self.absorbed = float(arrays.alpha[~self.transient].sum())
         self.leads_out = ~self.transient[self.targets]
         self.inside = self.sources != self.targets
+        self.discrete = arrays.discrete
 
     def rates(self, theta: Any) -> tuple[Any, Any, Any, Any]:
         """Return weights of edges but loops, rates of exit and of leaving, and whether they can be."""
@@ -104,6 +105,9 @@ class _Chain:
 
         weights = jnp.asarray(self.coefficients, theta.dtype) @ theta
         can_be = ((weights >= 0.0) & (weights < jnp.inf)).all()
+        if self.discrete:
+            sums = jnp.zeros(self.n, theta.dtype).at[self.sources].add(weights)
+            can_be &= sums.max() <= 1.0 + max(1e-9, 16.0 * float(jnp.finfo(theta.dtype).eps))
         weights = jnp.where(jnp.asarray(self.inside), weights, 0.0)
         leaving = jnp.zeros(self.n, theta.dtype).at[self.sources].add(weights)
         out = jnp.where(jnp.asarray(self.leads_out), weights, 0.0)
@@ -178,7 +182,6 @@ class _Chain:
 
         kind = theta.dtype
         weights, exits, leaving, can_be = self.rates(theta)
-        can_be &= leaving.max() <= 1.0 + max(1e-9, 16.0 * float(jnp.finfo(kind).eps))
         within, staying = jnp.where(jnp.asarray(self.leads_out), 0.0, weights), 1.0 - leaving
         last = jnp.where((times >= 0.0) & (times <= MOST_JUMPS), times, 0.0).max(initial=0.0)
 

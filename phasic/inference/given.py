@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from phasic import jax_programs
 from phasic.arrays import Floats
 from phasic.errors import OptionError
 from phasic.inference.problem import Problem
@@ -51,10 +52,10 @@ class GivenCoordinates:
         import jax
         import jax.numpy as jnp
 
-        places, length = self._places, self._length
+        places, length, function = self._places, self._length, self.function
 
         def free(x: Any) -> Any:
-            theta = jnp.asarray(self.function(jnp.zeros(length).at[places].set(x)))
+            theta = jnp.asarray(function(jnp.zeros(length).at[places].set(x)))
             if theta.shape != (length,):
                 raise OptionError(f"param_transform returns shape {theta.shape}; theta has length {length}")
             return theta[places]
@@ -62,7 +63,8 @@ class GivenCoordinates:
         def log_slope(x: Any) -> Any:
             return jnp.linalg.slogdet(jax.jacfwd(free)(x))[1]
 
-        return jax.jit(free), jax.jit(jax.jacfwd(free)), jax.jit(jax.value_and_grad(log_slope))
+        functions = free, jax.jacfwd(free), jax.value_and_grad(log_slope)
+        return tuple(jax_programs.jit(each) for each in functions)
 
     def _called(self, which: int, x: Floats) -> Any:
         from phasic.inference.optimisers import in_float64

@@ -42,11 +42,13 @@ class Inference:
 
     @staticmethod
     @without_effect(use_ffi=_ONE_ROAD)
-    def moments_from_graph(graph: Graph, nr_moments: int = 2) -> Callable[[Any], Any]:
+    def moments_from_graph(
+        graph: Graph, nr_moments: int = 2, where: str | None = None
+    ) -> Callable[[Any], Any]:
         """Return raw moments as a function of JAX, ``f(theta)``; see `phasic.differentiable`."""
         from phasic import differentiable
 
-        return differentiable.moments_from_graph(graph, nr_moments)
+        return differentiable.moments_from_graph(graph, nr_moments, where)
 
     @staticmethod
     @without_effect(use_ffi=_ONE_ROAD, theta_dim=_KNOWN)

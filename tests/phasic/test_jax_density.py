@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from strategies import phase_types, thetas
 
 from phasic import Graph, jax_density
+from phasic.differentiable import Model
 from phasic.errors import GraphError, ParameterError, PhasicError
 
 jax = pytest.importorskip("jax")
@@ -60,15 +61,23 @@ def test_it_is_the_density_of_an_erlang_in_both_tails(k, digits):
 @settings(max_examples=4)
 def test_values_and_derivatives_are_those_of_the_engine(graph, theta):
     with jax.enable_x64(True):
-        host, device = both(Graph.from_arrays(graph))
-        theta, times = jnp.array(theta), jnp.array([0.0, 1e-3, 0.2, 1.0, 4.0])
-        value = host(theta, times)
-        close(device(theta, times), value, 1e-10, 1e-290)
-        wanted, found = (jax.jacrev(f)(theta, times) for f in (host, device))
-        close(found, wanted, 1e-8, 1e-10 * float(jnp.abs(wanted).max()))
-        along = [jax.jvp(lambda t, f=f: f(theta, t), (times,), (times + 1.0,))[1] for f in (host, device)]
-        wanted, found = along
-        close(found, wanted, 1e-8, 1e-10 * float(jnp.abs(wanted).max()))
+        model = Model(Graph.from_arrays(graph))  # asked without JAX, so that there is one compilation
+        theta, times = np.array(theta), np.array([0.0, 1e-3, 0.2, 1.0, 4.0])
+        value, table = jax.jit(jax_density.density(model.arrays)[1])(theta, times)
+        wanted, slopes = model.pdf_slopes(theta, times)
+        close(value, wanted, 1e-10, 1e-290)
+        for found, exact in ((table[:, :-1], slopes[:, :-1]), (table[:, -1], slopes[:, -1])):
+            close(found, exact, 1e-8, 1e-10 * float(np.abs(exact).max()))
+
+
+def test_derivatives_are_those_of_the_host_in_both_modes_and_along_time(digits):
+    theta, times = jnp.array(THETA), jnp.array([0.0, 0.2, 4.0])
+    host, device = both(Graph(ring, ipv=[0]))
+    close(device(theta, times), host(theta, times), 1e-12)
+    for mode in (jax.jacfwd, jax.jacrev):
+        wanted, found = (mode(f, (0, 1))(theta, times) for f in (host, device))
+        for one, other in zip(found, wanted, strict=True):
+            close(one, other, 1e-9, 1e-12)
 
 
 @given(phase_types(max_states=5, parameters=2, discrete=True), st.floats(0.2, 1.0))

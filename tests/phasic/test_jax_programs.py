@@ -126,3 +126,21 @@ def test_what_jax_keeps_is_no_part_of_a_key(python):
         "print(json.dumps([len(programs._switched_on), digest(programs._switched_on) == before]))"
     )
     assert run(python, same) == [1, True]
+
+
+def test_a_transform_that_was_given_is_compiled_once_and_again_when_a_global_of_it_changes(python):
+    code = (
+        "import jax, numpy as np; from collections import Counter; from types import SimpleNamespace\n"
+        "from phasic.inference.given import GivenCoordinates\n"
+        "seen = Counter()\n"
+        "jax.monitoring.register_event_duration_secs_listener(lambda event, _, **__: seen.update([event]))\n"
+        "def transform(x): return FACTOR * jax.numpy.exp(x)\n"
+        "given = GivenCoordinates(transform, SimpleNamespace(free=[[0], [1]], n_parameters=2))\n"
+        "slopes = [given.slope(np.zeros(2)).tolist(), given.log_slope(np.zeros(2))[1].tolist()]\n"
+        "print(json.dumps([slopes, sum(n for name, n in seen.items() if '/compile/' in name)]))"
+    )
+    first, work = run(python, "FACTOR = 2.0\n" + code)
+    assert first == [[2.0, 2.0], [1.0, 1.0]]
+    assert work > 0
+    assert run(python, "FACTOR = 2.0\n" + code) == [first, 0]
+    assert run(python, "FACTOR = 3.0\n" + code) == [[[3.0, 3.0], [1.0, 1.0]], work]
