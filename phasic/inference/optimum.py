@@ -129,6 +129,8 @@ def _uphill(function: Callable[[Floats], Point], start: Floats, centre: Floats, 
     message = "the data drive a parameter to the end of its range" if away else "converged"
     if not (converged or away):
         message = "no maximum was found; " + str(found.message)
+    if not np.isfinite(bend).all():
+        message = "the density rises up to the border of what parameters can be, and bends nowhere there"
     return Optimum(x, point.value, bend, converged and not away, message)
 
 

@@ -120,6 +120,19 @@ def test_a_share_of_steps_has_ends_where_it_can_be():
     np.testing.assert_allclose([low[0], high[0]], exact, rtol=1e-7)
 
 
+def test_an_estimate_at_the_border_has_no_standard_error_but_an_interval():
+    graph = Graph(steps, ipv=[1])
+    graph.is_discrete = True
+    found = graph.fit([1] * 20)
+    assert found.theta[0] == pytest.approx(1.0, rel=1e-6)
+    assert not found.success
+    assert "border" in found.message
+    assert np.isnan(found.std).all()
+    low, high = found.intervals(method="profile")
+    assert low[0] == pytest.approx(np.exp(-0.5 * chi2.ppf(0.95, 1) / 20), rel=1e-6)
+    assert high[0] == pytest.approx(1.0, rel=1e-6)
+
+
 def test_a_fit_from_another_process_has_its_intervals_too():
     found = Graph(decay, ipv=[1]).fit([0.5, 1.0, 2.5])
     again = pickle.loads(pickle.dumps(found))
