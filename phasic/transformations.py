@@ -200,9 +200,11 @@ class Transformations(DiscreteSpellings):
         """
         from phasic.epochs.building import add_epoch
 
-        callback = callback or self._callback
+        callback = self._callback if callback is None else callback
         if callback is None:
             raise GraphError("the graph was built without a callback; pass one to add_epoch")
+        if not callable(callback):
+            raise GraphError(f"the callback of an epoch is {callback!r}; pass a function of states")
         graph: Any = self
         made = add_epoch(graph, time, callback, {**self._parameters, **parameters})
         made.cache_trace, made.cache_moments = self.cache_trace, self.cache_moments

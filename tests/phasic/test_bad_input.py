@@ -258,3 +258,8 @@ def test_an_error_leaves_a_graph_as_it_was():
             refused()
     assert graph == before
     assert graph.moments(2) == before.moments(2)
+
+
+def test_an_epoch_takes_a_callback_and_no_theta():
+    with pytest.raises(PhasicError, match="callback of an epoch is .*pass a function of states"):
+        Graph(chain, ipv=[3]).add_epoch(1.0, np.array([1.0, 2.0]))
