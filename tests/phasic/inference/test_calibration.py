@@ -2,7 +2,8 @@
 
 Where theta is drawn from the prior and data from the model, the rank of theta among draws from the posterior
 is uniform (Talts et al., arXiv:1804.06788). Ranks are compared with that by a chi-squared test at one in a
-thousand for each parameter; seeds were fixed before anything was looked at.
+thousand for each parameter. So few repetitions show gross errors only; spreads are held against closed forms
+elsewhere.
 """
 
 from __future__ import annotations
@@ -89,6 +90,7 @@ def draws(graph, data, prior, options, method, seed):
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:the data cannot tell parameters apart")  # by the likelihood alone
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.parametrize(("method", "count"), [("svgd", 60), ("mcmc", 60)])
 def test_ranks_of_the_truth_are_uniform(name, method, count):
