@@ -17,6 +17,7 @@ from phasic.errors import CallbackError, GraphError, ParameterError
 from phasic.hitting import Hitting
 from phasic.inference.graph import Inference
 from phasic.inference.graph_chains import Chains
+from phasic.inference.graph_functions import Functions
 from phasic.inference.graph_outcomes import OutcomeMatching
 from phasic.initial import Callback, Initial, undecorated
 from phasic.joint_context import JointContexts
@@ -49,6 +50,7 @@ class Graph(
     JointContexts,
     Inference,
     Chains,
+    Functions,
     OutcomeMatching,
     Pictures,
     Keeping,

@@ -11,6 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from phasic.arrays import Floats
+from phasic.errors import PhasicError
 from phasic.interpolation import Cells, disagreement, node_weights
 from phasic.logarithms import Found, Logarithms
 from phasic.question import Question
@@ -61,7 +62,10 @@ class Sums:
 
     def at(self, question: Question, gradient: bool) -> tuple[Found, Floats] | None:
         """Return logarithms and with which weights they add up; None where polynomials do not do."""
-        found = self._logarithms.at(question, gradient)
+        try:
+            found = self._logarithms.at(question, gradient)
+        except PhasicError:  # at a node perhaps, which nobody asked for
+            return None
         nodes = found.value[self._back].reshape(self._cells.low.size, -1)
         if np.isfinite(nodes).all() and disagreement(nodes).max() <= _TOLERANCE:
             return found, self._weights

@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from phasic import Graph, elimination, likelihood, models, summing
+from phasic.errors import PhasicError
 from phasic.likelihood import Likelihood
 
 
@@ -92,6 +93,17 @@ def test_where_polynomials_do_not_agree_every_time_is_asked_for(monkeypatch):
     found, exact = few(graph.weights), all_(graph.weights)
     assert found.value == exact.value
     np.testing.assert_array_equal(found.gradient, exact.gradient)
+
+
+def test_a_node_that_cannot_be_followed_is_no_error_of_the_observations(monkeypatch):
+    graph = GRAPHS["coalescent"]()
+    few, all_ = both(graph, graph.sample(3000, seed=1), monkeypatch)
+
+    def refuse(question, gradient):
+        raise PhasicError("too small for a gradient")
+
+    monkeypatch.setattr(few._sums._logarithms, "at", refuse)
+    assert few(graph.weights).value == all_(graph.weights).value
 
 
 def test_what_each_is_worth_is_asked_for_one_by_one():
